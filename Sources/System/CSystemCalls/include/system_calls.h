@@ -1,0 +1,14 @@
+#pragma once
+// Linux calls that Glibc's module map does not show to Swift.
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/types.h>
+
+/// accept4(2) with SOCK_CLOEXEC; -1 and errno on failure.
+int syscalls_accept_cloexec(int descriptor);
+/// pipe2(2) with O_CLOEXEC; a positive size sets the pipe's capacity in bytes.
+int syscalls_pipe_cloexec(int descriptors[2], int capacity);
+/// eventfd(2), nonblocking and close-on-exec.
+int syscalls_eventfd(void);
+/// Asks the kernel to send `signal` to this process when its parent dies (prctl PR_SET_PDEATHSIG).
+int syscalls_parent_death_signal(int signal);

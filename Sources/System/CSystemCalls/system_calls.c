@@ -1,0 +1,19 @@
+#define _GNU_SOURCE
+#include "system_calls.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int syscalls_accept_cloexec(int descriptor) { return accept4(descriptor, 0, 0, SOCK_CLOEXEC); }
+
+int syscalls_pipe_cloexec(int descriptors[2], int capacity) {
+    int result = pipe2(descriptors, O_CLOEXEC);
+    if (result == 0 && capacity > 0) fcntl(descriptors[1], F_SETPIPE_SZ, capacity);
+    return result;
+}
+
+int syscalls_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+int syscalls_parent_death_signal(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
