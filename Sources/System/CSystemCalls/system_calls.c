@@ -2,6 +2,7 @@
 #include "system_calls.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,3 +18,5 @@ int syscalls_pipe_cloexec(int descriptors[2], int capacity) {
 int syscalls_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
 int syscalls_parent_death_signal(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
+
+void syscalls_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

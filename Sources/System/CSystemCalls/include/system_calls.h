@@ -12,3 +12,5 @@ int syscalls_pipe_cloexec(int descriptors[2], int capacity);
 int syscalls_eventfd(void);
 /// Asks the kernel to send `signal` to this process when its parent dies (prctl PR_SET_PDEATHSIG).
 int syscalls_parent_death_signal(int signal);
+/// Names the calling thread for debuggers; at most 15 bytes count (pthread_setname_np).
+void syscalls_name_thread(const char *name);
