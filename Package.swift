@@ -16,6 +16,7 @@ let jwtKit: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
@@ -136,7 +137,7 @@ let package = Package(
         tests("CurlTransfer", [hummingbird]),
         shared("ForwardProtocol", [nioCore]),
         tests("ForwardProtocol"),
-        shared("MetricsExposition", [metrics]),
+        shared("MetricsExposition", [coreMetrics]),
         tests("MetricsExposition", [metrics]),
         shared("OCIRegistry", ["OpenSSLCrypto", "PlatformModel"]),
         tests("OCIRegistry"),
@@ -152,7 +153,7 @@ let package = Package(
         tests("Postgres"),
         shared("SSHServer", ["CLibSSH", "CSystemCalls", "ConcurrencyPrimitives", logging, metrics]),
         tests("SSHServer"),
-        shared("ServiceHTTP", ["MetricsExposition", "PlatformModel", hummingbird, httpTypes, logging, metrics, nioCore]),
+        shared("ServiceHTTP", ["MetricsExposition", "PlatformModel", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging, metrics, nioCore]),
         tests("ServiceHTTP", [hummingbird, hummingbirdTesting]),
         shared("ServiceRuntime", ["MetricsExposition", "PlatformModel", "ServiceHTTP", configuration, hummingbird, lifecycle, logging, metrics, unixSignals]),
         tests("ServiceRuntime", [configuration]),

@@ -1,6 +1,5 @@
 import Synchronization
 
-
 /// A fixed number of threads for work that blocks or burns time, with a bounded queue in front.
 ///
 /// The threads live until the object goes away. Work still queued then is finished first.
