@@ -155,7 +155,7 @@ let package = Package(
         tests("SSHServer"),
         shared("ServiceHTTP", ["MetricsExposition", "PlatformModel", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging, metrics, nioCore]),
         tests("ServiceHTTP", [hummingbird, hummingbirdTesting]),
-        shared("ServiceRuntime", ["MetricsExposition", "PlatformModel", "ServiceHTTP", configuration, hummingbird, lifecycle, logging, metrics, unixSignals]),
+        shared("ServiceRuntime", ["MetricsExposition", "PlatformModel", "ServiceHTTP", configuration, hummingbird, lifecycle, logging, metrics, systemPackage, unixSignals]),
         tests("ServiceRuntime", [configuration]),
         shared("TaskOutbox", ["AMQPClient", "ConcurrencyPrimitives", "PlatformModel", "Postgres", "TaskQueue", lifecycle, logging, metrics]),
         tests("TaskOutbox", ["AMQPClient", "Postgres", "TaskQueue"]),
