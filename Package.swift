@@ -134,7 +134,7 @@ let package = Package(
         shared("ConcurrencyPrimitives", ["CSystemCalls"]),
         tests("ConcurrencyPrimitives"),
         shared("CurlTransfer", ["CLibCurl", "ConcurrencyPrimitives", "PlatformModel", httpTypes, logging]),
-        tests("CurlTransfer", [hummingbird]),
+        tests("CurlTransfer", ["ConcurrencyPrimitives", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging, nioCore, nioPosix]),
         shared("ForwardProtocol", [nioCore]),
         tests("ForwardProtocol"),
         shared("MetricsExposition", [coreMetrics]),

@@ -78,7 +78,7 @@ extension TransferRequest {
     }
 }
 
-extension RequestBody {
+extension TransferBody {
     fileprivate var isPresent: Bool {
         if case .none = content { return false }
         return true

@@ -14,7 +14,7 @@ final class Exchange: Sendable {
 
     deinit { loop.loop.post(.cancel(id)) }
 
-    func head() async throws -> ResponseHead {
+    func head() async throws -> TransferHead {
         try await withTaskCancellationHandler {
             try await channel.head()
         } onCancel: {

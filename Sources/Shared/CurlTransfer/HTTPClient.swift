@@ -24,7 +24,7 @@ package final class HTTPClient: Sendable {
         let exchange = Exchange(id: id, channel: channel, peer: request.peer, loop: owner)
         loop.post(.add(transfer))
         if let upload { request.body.startFeeding(upload) }
-        return StreamedResponse(head: try await exchange.head(), body: ResponseBody(exchange: exchange))
+        return StreamedResponse(head: try await exchange.head(), body: TransferChunks(exchange: exchange))
     }
 
     /// Sends the request and returns the complete response.
@@ -37,7 +37,7 @@ package final class HTTPClient: Sendable {
     }
 }
 
-extension RequestBody {
+extension TransferBody {
     fileprivate func makeChannel(resume: @escaping @Sendable () -> Void) -> UploadChannel? {
         guard case .stream = content else { return nil }
         return UploadChannel(resume: resume)

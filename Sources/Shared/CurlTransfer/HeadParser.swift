@@ -10,12 +10,12 @@ struct HeadParser {
     private var headers = HTTPFields()
     private var isDelivered = false
     /// The head of a redirect that was held back; the final answer if libcurl did not follow it after all.
-    private(set) var pendingHead: ResponseHead?
+    private(set) var pendingHead: TransferHead?
 
     init(followsRedirects: Bool) { self.followsRedirects = followsRedirects }
 
     /// Takes one line with its line end; returns the final head once its empty line has come.
-    mutating func consume(_ raw: UnsafeRawBufferPointer) -> ResponseHead? {
+    mutating func consume(_ raw: UnsafeRawBufferPointer) -> TransferHead? {
         guard !isDelivered else { return nil }
         let line = unsafe raw.prefix { $0 != 0x0D && $0 != 0x0A }
         if unsafe line.starts(with: Array("HTTP/".utf8)) {
@@ -40,9 +40,9 @@ struct HeadParser {
         headers.append(HTTPField(name: fieldName, value: String(trimmed)))
     }
 
-    private mutating func finishHead() -> ResponseHead? {
+    private mutating func finishHead() -> TransferHead? {
         guard status >= 200 else { return nil }
-        let head = ResponseHead(status: status, headers: headers)
+        let head = TransferHead(status: status, headers: headers)
         if followsRedirects, [301, 302, 303, 307, 308].contains(status), headers[.location] != nil {
             pendingHead = head
             return nil

@@ -10,12 +10,12 @@ final class ResponseChannel: Sendable {
     }
 
     fileprivate struct State {
-        var head: ResponseHead?
+        var head: TransferHead?
         var buffer: [UInt8] = []
         /// The transfer thread found the buffer full and waits to be resumed.
         var isPaused = false
         var ending: Ending?
-        var headWaiter: CheckedContinuation<ResponseHead, any Error>?
+        var headWaiter: CheckedContinuation<TransferHead, any Error>?
         var chunkWaiter: CheckedContinuation<[UInt8]?, any Error>?
     }
 
@@ -27,7 +27,7 @@ final class ResponseChannel: Sendable {
     // MARK: - The transfer thread's side
 
     /// Publishes the head; only the first one counts.
-    func deliver(_ head: ResponseHead) {
+    func deliver(_ head: TransferHead) {
         let waiter = state.withLock { state in
             if state.head == nil { state.head = head }
             defer { state.headWaiter = nil }
@@ -56,7 +56,7 @@ final class ResponseChannel: Sendable {
     /// Ends the response; the first ending counts, and what is buffered can still be read after a complete one.
     func finish(throwing error: (any Error)? = nil) {
         let (headWaiter, chunkWaiter) = state.withLock {
-            state -> (CheckedContinuation<ResponseHead, any Error>?, CheckedContinuation<[UInt8]?, any Error>?) in
+            state -> (CheckedContinuation<TransferHead, any Error>?, CheckedContinuation<[UInt8]?, any Error>?) in
             if state.ending == nil { state.ending = error.map { .failed($0) } ?? .complete }
             defer { (state.headWaiter, state.chunkWaiter) = (nil, nil) }
             return (state.headWaiter, state.chunkWaiter)
@@ -68,9 +68,9 @@ final class ResponseChannel: Sendable {
     // MARK: - The reader's side
 
     /// Waits for the head.
-    func head() async throws -> ResponseHead {
+    func head() async throws -> TransferHead {
         try await withCheckedThrowingContinuation { continuation in
-            let result = state.withLock { state -> Result<ResponseHead, any Error>? in
+            let result = state.withLock { state -> Result<TransferHead, any Error>? in
                 if let head = state.head { return .success(head) }
                 switch state.ending {
                 case .failed(let error): return .failure(error)

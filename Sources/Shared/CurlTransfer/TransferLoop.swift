@@ -1,3 +1,5 @@
+import ConcurrencyPrimitives
+import Glibc
 import Synchronization
 
 /// The thread that carries out all transfers of a client with libcurl's multi interface.
@@ -20,7 +22,7 @@ final class TransferLoop: Sendable {
         init() throws(TransferError) {
             loop = try TransferLoop()
             let loop = loop
-            try TransferThread.start { loop.run() }
+            OperatingSystemThread.start(name: "transfers", stackSize: 512 * 1024) { loop.run() }
         }
         deinit { loop.post(.stop) }
     }
@@ -50,7 +52,16 @@ final class TransferLoop: Sendable {
         }
     }
 
+    /// A broken pipe must be an error of its transfer: TLS writes inside libcurl would otherwise end the process.
+    private func blockBrokenPipeSignal() {
+        var signals = sigset_t()
+        unsafe sigemptyset(&signals)
+        unsafe sigaddset(&signals, SIGPIPE)
+        unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+    }
+
     private func run() {
+        blockBrokenPipeSignal()
         var live: [ID: Transfer] = [:]
         while true {
             for command in takeCommands() {

@@ -9,7 +9,7 @@ package struct TransferRequest: Sendable {
     /// An `http` or `https` URL, percent-encoded; sent as it is, dot segments included.
     package var url: String
     package var headers: HTTPFields
-    package var body: RequestBody
+    package var body: TransferBody
     /// Connect to this unix socket instead of the URL's host.
     package var unixSocket: String?
     package var tls: TLSOptions
@@ -31,7 +31,7 @@ package struct TransferRequest: Sendable {
         method: HTTPRequest.Method = .get,
         url: String,
         headers: HTTPFields = [:],
-        body: RequestBody = .none,
+        body: TransferBody = .none,
         unixSocket: String? = nil,
         tls: TLSOptions = TLSOptions(),
         timeout: Duration? = .seconds(60),

@@ -1,13 +1,8 @@
+package import FoundationEssentials
 package import HTTPTypes
 
-#if canImport(FoundationEssentials)
-package import FoundationEssentials
-#else
-package import Foundation
-#endif
-
 /// Status and headers of a response.
-package struct ResponseHead: Sendable {
+package struct TransferHead: Sendable {
     package let status: Int
     package let headers: HTTPFields
 
@@ -22,7 +17,7 @@ package struct ResponseHead: Sendable {
 
 /// A response whose body is complete and in memory.
 package struct TransferResponse: Sendable {
-    package let head: ResponseHead
+    package let head: TransferHead
     package let body: [UInt8]
     let peer: String
 
@@ -32,7 +27,7 @@ package struct TransferResponse: Sendable {
     package var isSuccess: Bool { head.isSuccess }
 
     package init(status: Int, headers: HTTPFields = [:], body: [UInt8] = [], peer: String = "") {
-        self.head = ResponseHead(status: status, headers: headers)
+        self.head = TransferHead(status: status, headers: headers)
         self.body = body
         self.peer = peer
     }
@@ -68,8 +63,8 @@ package struct TransferResponse: Sendable {
 ///
 /// Dropping the body before its end ends the transfer and its connection.
 package struct StreamedResponse: Sendable {
-    package let head: ResponseHead
-    package let body: ResponseBody
+    package let head: TransferHead
+    package let body: TransferChunks
 
     package var status: Int { head.status }
     package var headers: HTTPFields { head.headers }
@@ -82,7 +77,7 @@ package struct StreamedResponse: Sendable {
 /// At most about 256 KiB wait in memory; then the peer is held back until the reader takes them. Iteration throws
 /// ``TransferError`` when the transfer fails and `CancellationError` when the reading task is cancelled, which also
 /// ends the transfer.
-package struct ResponseBody: AsyncSequence, Sendable {
+package struct TransferChunks: AsyncSequence, Sendable {
     package typealias Element = [UInt8]
     package typealias Failure = any Error
 

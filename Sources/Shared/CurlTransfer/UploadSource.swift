@@ -15,7 +15,7 @@ struct UploadSource: ~Copyable {
     /// nil when unknown; 0 without a body.
     let length: Int64?
 
-    init(_ body: RequestBody, channel: UploadChannel?, peer: String) throws(TransferError) {
+    init(_ body: TransferBody, channel: UploadChannel?, peer: String) throws(TransferError) {
         switch body.content {
         case .none: (kind, length, descriptor) = (.none, 0, nil)
         case .bytes(let bytes): (kind, length, descriptor) = (.bytes(bytes), Int64(bytes.count), nil)

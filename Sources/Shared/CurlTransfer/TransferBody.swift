@@ -1,5 +1,5 @@
 /// The content of a request.
-package struct RequestBody: Sendable {
+package struct TransferBody: Sendable {
     enum Content: Sendable {
         case none
         case bytes([UInt8])
