@@ -1,0 +1,147 @@
+import Glibc
+
+/// Blocking operations on files and folders by path, with a stated durability.
+///
+/// All of them block; call them on a thread made for that. A rename within one file system is atomic: after a crash the old
+/// or the new state is there. With `isDurable`, what was renamed also survives a loss of power once the call returns.
+package struct FileTree: Sendable {
+    /// Whether writes and renames are flushed to the disk before a call returns.
+    package let isDurable: Bool
+
+    /// Creates the operations.
+    package init(isDurable: Bool) {
+        self.isDurable = isDurable
+    }
+
+    /// What is known of a file; nil when it is missing.
+    package func status(_ path: String) throws(FileFailure) -> FileStatus? {
+        var status = stat()
+        if lstat(path, &status) == 0 { return FileStatus(status) }
+        let failure = FileFailure(operation: "stat")
+        // A file where the path needs a folder means just as well that nothing is there.
+        guard failure.condition == .missing || failure.number == ENOTDIR else { throw failure }
+        return nil
+    }
+
+    /// Creates a folder and those above it; existing ones are left alone.
+    package func makeDirectory(_ path: String) throws(FileFailure) {
+        if mkdir(path, 0o750) == 0 {
+            try synchronizeDirectory(Self.parent(of: path))
+            return
+        }
+        let failure = FileFailure(operation: "mkdir")
+        switch failure.number {
+        case EEXIST:
+            guard try status(path)?.isDirectory == true else { throw failure }
+        case ENOENT where Self.parent(of: path) != path:
+            try makeDirectory(Self.parent(of: path))
+            try makeDirectory(path)
+        default:
+            throw failure
+        }
+    }
+
+    /// Moves a file onto its final path, replacing one already there, and creates the folders above it.
+    package func move(_ source: String, to target: String) throws(FileFailure) {
+        if rename(source, target) != 0 {
+            let failure = FileFailure(operation: "rename")
+            guard failure.condition == .missing, try status(source) != nil else { throw failure }
+            try makeDirectory(Self.parent(of: target))
+            guard rename(source, target) == 0 else { throw FileFailure(operation: "rename") }
+        }
+        try synchronizeDirectory(Self.parent(of: target))
+    }
+
+    /// Replaces a small file as a whole; `temporary` is a path on the same file system that nobody else uses.
+    package func replace(_ path: String, with bytes: [UInt8], temporary: String) throws(FileFailure) {
+        do throws(FileFailure) {
+            let file = try OpenFile(temporary, .creating)
+            try file.write(bytes)
+            if isDurable { try file.synchronize() }
+            try move(temporary, to: path)
+        } catch {
+            // The first failure is the one to report; the temporary file is swept at the next start.
+            _ = unlink(temporary)
+            throw error
+        }
+    }
+
+    /// Reads a small file; nil when it is missing.
+    package func read(_ path: String, limit: Int) throws(FileFailure) -> [UInt8]? {
+        do throws(FileFailure) {
+            let file = try OpenFile(path, .reading)
+            return try file.read(limit, at: 0)
+        } catch where error.condition == .missing || error.number == ENOTDIR {
+            return nil
+        }
+    }
+
+    /// Removes a file; tells whether there was one.
+    @discardableResult
+    package func remove(_ path: String) throws(FileFailure) -> Bool {
+        if unlink(path) == 0 {
+            try synchronizeDirectory(Self.parent(of: path))
+            return true
+        }
+        let failure = FileFailure(operation: "unlink")
+        guard failure.condition == .missing || failure.number == ENOTDIR else { throw failure }
+        return false
+    }
+
+    /// Removes a folder if it is empty; tells whether it is gone.
+    @discardableResult
+    package func removeEmptyDirectory(_ path: String) throws(FileFailure) -> Bool {
+        if rmdir(path) == 0 { return true }
+        let failure = FileFailure(operation: "rmdir")
+        switch failure.number {
+        case ENOENT: return true
+        case ENOTEMPTY, EEXIST, ENOTDIR: return false
+        default: throw failure
+        }
+    }
+
+    /// The names in a folder in byte order; empty when the folder is missing.
+    package func names(in path: String) throws(FileFailure) -> [String] {
+        guard let directory = opendir(path) else {
+            let failure = FileFailure(operation: "opendir")
+            guard failure.condition == .missing || failure.number == ENOTDIR else { throw failure }
+            return []
+        }
+        defer { closedir(directory) }
+        var names: [String] = []
+        errno = 0
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+            errno = 0
+        }
+        guard errno == 0 else { throw FileFailure(operation: "readdir") }
+        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
+    /// Sets the time of last change to now; tells whether the file exists.
+    @discardableResult
+    package func touch(_ path: String) throws(FileFailure) -> Bool {
+        if utimensat(AT_FDCWD, path, nil, 0) == 0 { return true }
+        let failure = FileFailure(operation: "utimensat")
+        guard failure.condition == .missing else { throw failure }
+        return false
+    }
+
+    /// Makes the entries of a folder durable, when durability is asked for.
+    package func synchronizeDirectory(_ path: String) throws(FileFailure) {
+        guard isDurable else { return }
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileFailure(operation: "open folder") }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw FileFailure(operation: "fsync folder") }
+    }
+
+    /// The path without its last component.
+    package static func parent(of path: String) -> String {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+}
