@@ -13,3 +13,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+
+/* Macros of several terms, which the importer leaves out. */
+static const unsigned long workflow_name_flags = XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB;
+static const unsigned int workflow_utf8_text = MBSTRING_UTF8;
