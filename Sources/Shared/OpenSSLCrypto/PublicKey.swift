@@ -27,14 +27,16 @@ package struct PublicKey: Sendable, Hashable, CustomStringConvertible {
     /// Reads every public key of a text that may hold several, in order.
     /// - Throws: as ``init(pem:)``; a text without any key is `.badEncoding`.
     package static func all(inPEM text: String) throws(CryptoError) -> [PublicKey] {
-        let bio = MemoryBIO(text: text)
-        ERR_clear_error()
         var keys: [PublicKey] = []
-        while let key = unsafe PEM_read_bio_PUBKEY(bio.pointer, nil, refusePassphrase, nil) {
+        for block in try PEMBlock.all(in: text) where block.label == "PUBLIC KEY" {
+            let parsed = unsafe block.bytes.withUnsafeBufferPointer { buffer in
+                var cursor = buffer.baseAddress
+                return unsafe d2i_PUBKEY(nil, &cursor, buffer.count)
+            }
+            guard let key = unsafe parsed else { throw CryptoError.fromLibrary(.badEncoding, "read a public key") }
             keys.append(try PublicKey(handle: unsafe KeyHandle(owning: key)))
         }
-        guard !keys.isEmpty, isEndOfPEM() else { throw CryptoError.fromLibrary(.badEncoding, "read public keys") }
-        ERR_clear_error()
+        guard !keys.isEmpty else { throw CryptoError(.badEncoding, "there is no public key in the text") }
         return keys
     }
 
