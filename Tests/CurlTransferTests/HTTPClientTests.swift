@@ -131,12 +131,13 @@ struct HTTPClientTests {
             router.get("to") { _, _ in "arrived" }
             router.get("loop") { _, _ in Response.redirect(to: "/loop", type: .found) }
         } _: { base in
-            var request = TransferRequest(url: base + "/from")
-            #expect(try await client.send(request).status == 302)
-            request.redirectLimit = 3
-            #expect(try await client.send(request).text == "arrived")
-            request.url = base + "/loop"
-            await #expect(throws: TransferError.self) { try await client.send(request) }
+            let refused = try await client.send(TransferRequest(url: base + "/from"))
+            #expect(refused.status == 302)
+            let followed = try await client.send(TransferRequest(url: base + "/from", redirectLimit: 3))
+            #expect(followed.text == "arrived")
+            let endless = TransferRequest(url: base + "/loop", redirectLimit: 3)
+            let error = await #expect(throws: TransferError.self) { try await client.send(endless) }
+            #expect(error?.code == .tooManyRedirects)
         }
     }
 
@@ -163,7 +164,8 @@ struct HTTPClientTests {
         let client = try HTTPClient()
         try await withServer { $0.addEcho() } _: { base in
             let request = try TransferRequest.json(.post, url: base + "/echo", Point(x: 4))
-            #expect(try await client.sendJSON(request, as: Point.self) == Point(x: 4))
+            let echoed = try await client.sendJSON(request, as: Point.self)
+            #expect(echoed == Point(x: 4))
             let missing = TransferRequest(url: base + "/missing")
             let error = await #expect(throws: TransferError.self) {
                 try await client.sendJSON(missing, as: Point.self)

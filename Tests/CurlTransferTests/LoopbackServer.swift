@@ -14,7 +14,7 @@ func withServer<Result: Sendable>(
     routes(router)
     let (ports, portContinuation) = AsyncStream.makeStream(of: Int.self)
     var logger = Logger(label: "loopback-server")
-    logger.logLevel = .error
+    logger.logLevel = .critical
     let address: BindAddress =
         unixSocket.map { .unixDomainSocket(path: $0) } ?? .hostname("127.0.0.1", port: 0)
     let application = Application(

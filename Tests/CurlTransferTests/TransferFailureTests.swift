@@ -79,7 +79,8 @@ struct TransferFailureTests {
         try await withServer { $0.addEcho() } _: { base in
             let request = TransferRequest(
                 method: .post, url: base + "/echo", body: .bytes(Array(repeating: 1, count: 2000)))
-            #expect(try await client.send(request, limit: 2000).body.count == 2000)
+            let fitting = try await client.send(request, limit: 2000)
+            #expect(fitting.body.count == 2000)
             let error = await #expect(throws: TransferError.self) { try await client.send(request, limit: 1999) }
             #expect(error?.code == .tooLarge)
         }

@@ -8,7 +8,8 @@ struct HeadParser {
     private let followsRedirects: Bool
     private var status = 0
     private var headers = HTTPFields()
-    private var isDelivered = false
+    /// Whether the final head has been returned.
+    private(set) var isDelivered = false
     /// The head of a redirect that was held back; the final answer if libcurl did not follow it after all.
     private(set) var pendingHead: TransferHead?
 

@@ -68,8 +68,10 @@ final class Transfer: @unchecked Sendable {
         } else if let head = parser.pendingHead {
             response.deliver(head)
             response.finish()
-        } else {
+        } else if parser.isDelivered {
             response.finish()
+        } else {
+            fail(.interrupted, "The connection ended inside the head of the response.")
         }
     }
 
