@@ -128,8 +128,8 @@ let package = Package(
 
         shared("AMQPClient", ["CLibRabbitMQ", "CSystemCalls", "ConcurrencyPrimitives", logging, metrics]),
         tests("AMQPClient"),
-        shared("AccessTokens", ["ConcurrencyPrimitives", "CurlTransfer", "PlatformModel", "ServiceHTTP", hummingbird, httpTypes, jwtKit, logging]),
-        tests("AccessTokens", [hummingbird, jwtKit]),
+        shared("AccessTokens", ["ConcurrencyPrimitives", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", "ServiceHTTP", hummingbird, httpTypes, jwtKit, logging]),
+        tests("AccessTokens", ["CurlTransfer", "OpenSSLCrypto", hummingbird, hummingbirdTesting, jwtKit]),
         shared("CommandRunner", ["ConcurrencyPrimitives", logging, subprocess, systemPackage]),
         tests("CommandRunner"),
         shared("ConcurrencyPrimitives", ["CSystemCalls"]),
