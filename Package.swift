@@ -137,7 +137,7 @@ let package = Package(
         shared("CurlTransfer", ["CLibCurl", "ConcurrencyPrimitives", "PlatformModel", httpTypes, logging]),
         tests("CurlTransfer", ["ConcurrencyPrimitives", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging, nioCore, nioPosix]),
         shared("ForwardProtocol", [nioCore]),
-        tests("ForwardProtocol"),
+        tests("ForwardProtocol", [nioCore]),
         shared("MetricsExposition", [coreMetrics]),
         tests("MetricsExposition", [coreMetrics]),
         shared("OCIRegistry", ["OpenSSLCrypto", "PlatformModel"]),
