@@ -70,6 +70,12 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
             fragments.append("")
         }
 
+        /// A value that may be absent, as a bind; the overload tells the compiler that an optional is meant.
+        package mutating func appendInterpolation<Value: PostgresEncodable>(_ value: Value?) {
+            binds.append(value?.postgresText)
+            fragments.append("")
+        }
+
         /// A value as a JSON document.
         package mutating func appendInterpolation<Value: Encodable>(json value: Value?) {
             binds.append(value.map(postgresJSON))

@@ -1,0 +1,17 @@
+import Postgres
+
+/// Every migration of the controller's database in the order they run.
+enum ControllerMigrations {
+    /// The controller's own tables, then those of the outbox and the app leases.
+    static let all: [Migration] =
+        [
+            M0001_CreateIdentity.migration,
+            M0002_CreateWorkspaces.migration,
+            M0003_CreateApps.migration,
+            M0004_CreateBuildRuns.migration,
+            M0005_CreateDesiredState.migration,
+        ]
+
+    /// One migration run at a time over all replicas.
+    static let lockKey = 7_230_001
+}
