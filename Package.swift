@@ -24,6 +24,7 @@ let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio
 let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioHTTPTypesHTTP1: Target.Dependency = .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioWebSocket: Target.Dependency = .product(name: "NIOWebSocket", package: "swift-nio")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
@@ -70,6 +71,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
@@ -119,8 +121,10 @@ let package = Package(
         tests("OperatorTool"),
         service("PassportService", ["AccessTokens", "OpenSSLCrypto", "Postgres", jwtKit, mustache]),
         tests("PassportService", [hummingbird, hummingbirdTesting, jwtKit]),
-        service("RegistryService", ["AccessTokens", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", hummingbirdTLS, nioPosix]),
-        tests("RegistryService", [hummingbird, hummingbirdTesting]),
+        service(
+            "RegistryService",
+            ["AccessTokens", "CLibCrypt", "MetricsExposition", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", hummingbirdTLS, nioSSL]),
+        tests("RegistryService", ["AccessTokens", "CommandRunner", "CurlTransfer", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", hummingbird, hummingbirdTesting]),
         service("RouterService", ["AccessTokens", "CommandRunner", "CurlTransfer", "OpenSSLCrypto", mustache]),
         tests("RouterService", [hummingbird]),
 
@@ -169,6 +173,7 @@ let package = Package(
 
         // MARK: - System
 
+        system("CLibCrypt", pkgConfig: "libcrypt", apt: "libcrypt-dev"),
         system("CLibCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
         system("CLibPQ", pkgConfig: "libpq", apt: "libpq-dev"),
         system("CLibRabbitMQ", pkgConfig: "librabbitmq", apt: "librabbitmq-dev"),

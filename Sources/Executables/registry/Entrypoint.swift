@@ -1,4 +1,8 @@
+import RegistryService
+
 @main
 struct Entrypoint {
-    static func main() {}
+    static func main() async {
+        await RegistryCommand.run(Array(CommandLine.arguments.dropFirst()))
+    }
 }

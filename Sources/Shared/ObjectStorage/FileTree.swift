@@ -66,11 +66,11 @@ package struct FileTree: Sendable {
         }
     }
 
-    /// Reads a small file; nil when it is missing.
+    /// Reads a small file, at most `limit` bytes of it; nil when it is missing.
     package func read(_ path: String, limit: Int) throws(FileFailure) -> [UInt8]? {
         do throws(FileFailure) {
             let file = try OpenFile(path, .reading)
-            return try file.read(limit, at: 0)
+            return try file.read(min(limit, try file.status().size), at: 0)
         } catch where error.condition == .missing || error.number == ENOTDIR {
             return nil
         }

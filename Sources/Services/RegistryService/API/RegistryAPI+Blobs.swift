@@ -1,0 +1,87 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import OCIRegistry
+
+extension RegistryAPI {
+    /// Content up to this length is read at once with the opening of its file.
+    private static let smallBlob = 256 << 10
+
+    func blob(
+        _ request: Request, _ name: RepositoryName, _ digest: ImageDigest, _ context: RegistryContext
+    ) async throws -> Response {
+        if request.method == .delete {
+            guard try await storage.removeBlob(digest, from: name) else { throw Self.unknown(digest) }
+            return .empty(.accepted, [.contentLength: "0"])
+        }
+        if request.headers[.ifNoneMatch]?.contains("\"\(digest)\"") == true,
+            try await storage.blobSize(digest, in: name) != nil
+        {
+            return .empty(.notModified, Self.fields(of: digest))
+        }
+        let blob = try await visibleBlob(digest, in: name, context)
+        return try await serve(blob, request)
+    }
+
+    private func visibleBlob(
+        _ digest: ImageDigest, in name: RepositoryName, _ context: RegistryContext
+    ) async throws -> VisibleBlob {
+        switch try await storage.openBlob(digest, in: name) {
+        case .found(let blob): return blob
+        case .unknown: throw Self.unknown(digest)
+        case .damaged:
+            metrics.countDamaged()
+            context.logger.error(
+                "Stored content is missing or has the wrong length", metadata: ["digest": "\(digest)"])
+            throw Self.unknown(digest)
+        }
+    }
+
+    private func serve(_ blob: VisibleBlob, _ request: Request) async throws -> Response {
+        let size = blob.content.size
+        var fields = Self.fields(of: blob.digest)
+        fields[.contentType] = "application/octet-stream"
+        fields[.acceptRanges] = "bytes"
+        let selection = ByteRange.select(request.headers[.range], size: size)
+        switch selection {
+        case .unsatisfiable:
+            throw RegistryError(
+                .rangeInvalid, "The blob has \(size) bytes.", headers: [.contentRange: "bytes */\(size)"])
+        case .whole:
+            return try await response(.ok, fields, blob.content, 0..<size, request)
+        case .part(let range):
+            fields[.contentRange] = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(size)"
+            return try await response(.partialContent, fields, blob.content, range, request)
+        }
+    }
+
+    private func response(
+        _ status: HTTPResponse.Status, _ fields: HTTPFields, _ content: OpenBlob, _ range: Range<Int>,
+        _ request: Request
+    ) async throws -> Response {
+        guard request.method != .head else {
+            return Response(status: status, headers: fields, body: .init(contentLength: range.count) { _ in })
+        }
+        metrics.countSent(range.count)
+        if range.count <= Self.smallBlob {
+            let bytes = try await BlobReading(content: content, threads: storage.threads).read(range)
+            return Response(status: status, headers: fields, body: .init(byteBuffer: bytes))
+        }
+        let reading = BlobReading(content: content, threads: storage.threads)
+        return Response(
+            status: status, headers: fields,
+            body: .init(contentLength: range.count) { writer in
+                try await reading.write(range, to: &writer)
+                try await writer.finish(nil)
+            })
+    }
+
+    private static func fields(of digest: ImageDigest) -> HTTPFields {
+        [.dockerContentDigest: "\(digest)", .eTag: "\"\(digest)\"", .cacheControl: "max-age=31536000"]
+    }
+
+    private static func unknown(_ digest: ImageDigest) -> RegistryError {
+        RegistryError(.blobUnknown, "The repository has no such blob.", detail: ["digest": "\(digest)"])
+    }
+}

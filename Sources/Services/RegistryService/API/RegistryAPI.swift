@@ -1,0 +1,131 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import OCIRegistry
+
+/// The limits of the API.
+struct RegistryLimits: Sendable {
+    /// The longest manifest accepted, in bytes.
+    var manifestSize = 4 << 20
+    /// The longest blob accepted, in bytes.
+    var blobSize = 64 << 30
+    /// The most entries of one page of tags or repositories.
+    var pageSize = 1000
+    /// The most tags given to a manifest in one request.
+    var tagsPerPush = 16
+}
+
+/// The OCI Distribution API over the registry's storage.
+///
+/// Every path below `/v2` comes here: it is read, authorized by the one policy table, and handed to the handler of its
+/// resource.
+struct RegistryAPI: Sendable {
+    static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete]
+
+    let storage: RegistryStorage
+    let authenticator: any Authenticator
+    let limits: RegistryLimits
+    let allowsDeletes: Bool
+    let metrics = RegistryMetrics()
+
+    func addRoutes(to router: some RouterMethods<RegistryContext>) {
+        for method in Self.methods {
+            for path: RouterPath in ["/v2", "/v2/**"] {
+                router.on(path, method: method) { request, context in try await answer(request, context) }
+            }
+        }
+    }
+
+    private func answer(_ request: Request, _ context: RegistryContext) async throws -> Response {
+        let start = ContinuousClock.now
+        var label = "none"
+        do {
+            let resource = try RegistryResource(path: request.uri.path)
+            label = resource.label
+            var response = try await handle(request, resource, context)
+            response.headers[.dockerAPIVersion] = "registry/2.0"
+            count(label, request, response.status, start)
+            return response
+        } catch let error as RegistryError {
+            count(label, request, error.status, start)
+            throw RegistryError(
+                error.code, error.message, detail: error.detail,
+                headers: error.headers + [.dockerAPIVersion: "registry/2.0"])
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            context.logger.error(
+                "Request failed unexpectedly",
+                metadata: ["error": "\(String(reflecting: error))", "path": "\(request.uri.path)"])
+            count(label, request, .internalServerError, start)
+            throw RegistryError(
+                .unknown, "The registry failed. Give the operator this request id: \(context.id)",
+                headers: [.dockerAPIVersion: "registry/2.0"])
+        }
+    }
+
+    private func count(
+        _ label: String, _ request: Request, _ status: HTTPResponse.Status, _ start: ContinuousClock.Instant
+    ) {
+        metrics.countRequest(label, request.method, status: status.code, duration: ContinuousClock.now - start)
+    }
+
+    private func handle(
+        _ request: Request, _ resource: RegistryResource, _ context: RegistryContext
+    ) async throws -> Response {
+        guard resource.methods.contains(request.method) else {
+            throw RegistryError(
+                .unsupported, "This path does not support \(request.method.rawValue).",
+                headers: [.allow: resource.methods.map(\.rawValue).joined(separator: ", ")])
+        }
+        let grant = try await authorize(request, resource.access(request.method))
+        if request.method == .delete, !allowsDeletes {
+            switch resource {
+            case .blob, .manifest:
+                throw RegistryError(.unsupported, "Deleting is switched off in this registry.")
+            default: break
+            }
+        }
+        switch resource {
+        case .base: return .json(#"{}"#)
+        case .extensions: return .json(#"{"extensions":[]}"#)
+        case .catalog: return try await catalog(request)
+        case .blob(let name, let digest): return try await blob(request, name, digest, context)
+        case .uploads(let name): return try await beginUpload(request, name, grant)
+        case .upload(let name, let id): return try await upload(request, name, id)
+        case .manifest(let name, let reference): return try await manifest(request, name, reference)
+        case .tags(let name): return try await tags(request, name)
+        case .referrers(let name, let digest): return try await referrers(request, name, digest)
+        }
+    }
+
+    private func authorize(_ request: Request, _ needed: [ResourceAccess]) async throws -> AccessGrant {
+        do {
+            let grant = try await authenticator.authenticate(request.headers[.authorization])
+            guard needed.allSatisfy(grant.covers) else { throw AuthenticationProblem.insufficient }
+            return grant
+        } catch let problem as AuthenticationProblem {
+            let message =
+                switch problem {
+                case .missing: "Authentication is required."
+                case .invalid: "The credentials are not valid."
+                case .insufficient: "The credentials do not allow this."
+                }
+            throw RegistryError(
+                .unauthorized, message, detail: needed.isEmpty ? [:] : ["scope": Self.scopes(needed)],
+                headers: [.wwwAuthenticate: authenticator.challenge(needed, after: problem)])
+        }
+    }
+
+    private static func scopes(_ needed: [ResourceAccess]) -> String {
+        needed.map(\.scope).joined(separator: " ")
+    }
+}
+
+extension HTTPFields {
+    static func + (left: Self, right: Self) -> Self {
+        var fields = left
+        for field in right { fields[field.name] = field.value }
+        return fields
+    }
+}

@@ -1,0 +1,40 @@
+import FoundationEssentials
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+extension Response {
+    /// An answer without a body.
+    static func empty(_ status: HTTPResponse.Status, _ headers: HTTPFields = [:]) -> Response {
+        Response(status: status, headers: headers)
+    }
+
+    /// An answer of literal JSON.
+    static func json(_ text: String) -> Response {
+        Response(
+            status: .ok, headers: [.contentType: "application/json; charset=utf-8"],
+            body: .init(byteBuffer: ByteBuffer(string: text)))
+    }
+
+    /// An answer of encoded JSON, its members in a fixed order.
+    static func json(
+        _ value: some Encodable, type: String = "application/json; charset=utf-8", headers: HTTPFields = [:]
+    ) throws -> Response {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let body = ByteBuffer(bytes: try encoder.encode(value))
+        return Response(status: .ok, headers: headers + [.contentType: type], body: .init(byteBuffer: body))
+    }
+}
+
+extension Request {
+    /// The values of a query parameter, decoded, in order.
+    func queryValues(_ name: String) -> [String] {
+        uri.queryParameters[values: name[...]].map(String.init)
+    }
+
+    /// The first value of a query parameter.
+    func queryValue(_ name: String) -> String? {
+        uri.queryParameters.get(name)
+    }
+}

@@ -1,0 +1,73 @@
+import FoundationEssentials
+import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
+import Logging
+import MetricsExposition
+import NIOSSL
+import ServiceHTTP
+import ServiceLifecycle
+import ServiceRuntime
+
+/// Builds the parts of a registry process, in order of dependency.
+func makeRegistry(
+    _ configuration: RegistryConfiguration, process: ServiceProcess
+) async throws -> [ServiceProcess.Part] {
+    let storage = try await RegistryStorage(root: configuration.storageRoot, isDurable: configuration.isDurable)
+    let api = RegistryAPI(
+        storage: storage, authenticator: try await makeAuthenticator(configuration.authentication),
+        limits: configuration.limits, allowsDeletes: configuration.allowsDeletes)
+    let health = HealthRoutes(
+        checks: [ReadinessCheck("storage") { try await storage.check() }], metrics: process.metrics,
+        drain: process.drain)
+    let http = HTTPService(
+        router: makeRegistryRouter(api, health), listen: configuration.listen,
+        server: try makeServer(configuration.tls), logger: process.logger)
+    let expiry = UploadExpiry(storage: storage, age: configuration.uploadExpiry, logger: process.logger)
+    return [.init("uploads", expiry), .init("http", http)]
+}
+
+/// The routes of a registry with the middleware around them.
+func makeRegistryRouter(_ api: RegistryAPI, _ health: HealthRoutes) -> Router<RegistryContext> {
+    let router = Router(context: RegistryContext.self)
+    router.add(middleware: AccessLogMiddleware(level: .info))
+    health.addRoutes(to: router)
+    api.addRoutes(to: router)
+    return router
+}
+
+private func makeAuthenticator(
+    _ authentication: RegistryConfiguration.Authentication
+) async throws -> any Authenticator {
+    switch authentication {
+    case .none:
+        return OpenAccess()
+    case .htpasswd(let path):
+        return try HtpasswdAuthenticator(text: try readText(path, for: "REGISTRY_AUTH"))
+    case .token(let server):
+        return try await TokenAuthenticator(
+            server, publicKeys: try readText(server.keysPath, for: "REGISTRY_TOKEN_KEYS"))
+    }
+}
+
+private func readText(_ path: String, for key: String) throws -> String {
+    do {
+        return try String(contentsOfFile: path, encoding: .utf8)
+    } catch {
+        throw ConfigurationError(problems: ["\(key) names the file \(path), which cannot be read"])
+    }
+}
+
+private func makeServer(_ files: RegistryConfiguration.TLSFiles?) throws -> HTTPServerBuilder {
+    guard let files else { return .http1() }
+    do {
+        return try .tls(
+            tlsConfiguration: .makeServerConfiguration(
+                certificateChain: try NIOSSLCertificate.fromPEMFile(files.certificate).map { .certificate($0) },
+                privateKey: .privateKey(try NIOSSLPrivateKey(file: files.key, format: .pem))))
+    } catch {
+        throw ConfigurationError(problems: [
+            "REGISTRY_TLS_CERTIFICATE or REGISTRY_TLS_KEY cannot be used: they must be PEM files that belong together"
+        ])
+    }
+}

@@ -1,0 +1,103 @@
+import PlatformModel
+import ServiceHTTP
+import ServiceRuntime
+
+/// The registry's settings.
+///
+/// - `REGISTRY_LISTEN`: host:port, default `127.0.0.1:5000`.
+/// - `REGISTRY_STORAGE`: `file:///absolute/folder`, required. One process serves a folder.
+/// - `REGISTRY_AUTH`: `none`, `htpasswd:/path` or `token`, required.
+/// - `REGISTRY_TOKEN_REALM`: URL of the token server; required with `token`.
+/// - `REGISTRY_TOKEN_SERVICE`: audience of tokens, default `workflow-registry`.
+/// - `REGISTRY_TOKEN_ISSUER`: issuer of tokens, default `workflow-controller`.
+/// - `REGISTRY_TOKEN_KEYS`: file of PEM public keys; required with `token`.
+/// - `REGISTRY_DELETE`: whether deletes are allowed, default true.
+/// - `REGISTRY_TLS_CERTIFICATE`, `REGISTRY_TLS_KEY`: PEM files; both or none.
+/// - `REGISTRY_MANIFEST_LIMIT`: bytes, default 4194304. `REGISTRY_BLOB_LIMIT`: bytes, default 64 GiB.
+/// - `REGISTRY_UPLOAD_EXPIRY`: seconds after which an abandoned upload is removed, default 86400.
+/// - `REGISTRY_FSYNC`: whether content and metadata are flushed before a push is confirmed, default true.
+struct RegistryConfiguration: Sendable {
+    /// How callers are recognised.
+    enum Authentication: Hashable, Sendable {
+        case none
+        case htpasswd(path: String)
+        case token(TokenServer)
+    }
+
+    /// The token server clients are sent to, and how its tokens are recognised.
+    struct TokenServer: Hashable, Sendable {
+        let realm: String
+        let service: String
+        let issuer: String
+        let keysPath: String
+    }
+
+    /// A certificate chain and its key, as PEM files.
+    struct TLSFiles: Hashable, Sendable {
+        let certificate: String
+        let key: String
+    }
+
+    let listen: ListenAddress
+    let storageRoot: String
+    let authentication: Authentication
+    let allowsDeletes: Bool
+    let tls: TLSFiles?
+    let limits: RegistryLimits
+    let uploadExpiry: Duration
+    let isDurable: Bool
+
+    init(reader: inout ConfigurationReader) {
+        listen = reader.listen("REGISTRY_LISTEN", default: "127.0.0.1:5000")
+        storageRoot = Self.storageRoot(&reader)
+        authentication = Self.authentication(&reader)
+        allowsDeletes = reader.flag("REGISTRY_DELETE", default: true)
+        tls = Self.tls(&reader)
+        let defaults = RegistryLimits()
+        var limits = defaults
+        limits.manifestSize = reader.integer(
+            "REGISTRY_MANIFEST_LIMIT", default: defaults.manifestSize, in: 1 << 16...64 << 20)
+        limits.blobSize = reader.integer("REGISTRY_BLOB_LIMIT", default: defaults.blobSize, in: 1...Int.max)
+        self.limits = limits
+        uploadExpiry = reader.duration("REGISTRY_UPLOAD_EXPIRY", default: .seconds(86400))
+        isDurable = reader.flag("REGISTRY_FSYNC", default: true)
+    }
+
+    /// The folder of `REGISTRY_STORAGE`, for commands that need nothing else.
+    static func storageRoot(_ reader: inout ConfigurationReader) -> String {
+        reader.value("REGISTRY_STORAGE") { text throws(InvalidValue) in
+            guard text.hasPrefix("file:///"), text.utf8.count > "file:///".utf8.count else {
+                throw InvalidValue(kind: "storage", message: "must be file:///absolute/folder")
+            }
+            return String(text.dropFirst("file://".count))
+        } ?? ""
+    }
+
+    private static func authentication(_ reader: inout ConfigurationReader) -> Authentication {
+        let text = reader.string("REGISTRY_AUTH")
+        if text == "none" { return .none }
+        if text == "token" {
+            return .token(
+                TokenServer(
+                    realm: reader.string("REGISTRY_TOKEN_REALM"),
+                    service: reader.string("REGISTRY_TOKEN_SERVICE", default: "workflow-registry"),
+                    issuer: reader.string("REGISTRY_TOKEN_ISSUER", default: "workflow-controller"),
+                    keysPath: reader.string("REGISTRY_TOKEN_KEYS")))
+        }
+        if text.hasPrefix("htpasswd:/") { return .htpasswd(path: String(text.dropFirst("htpasswd:".count))) }
+        if !text.isEmpty { reader.report("REGISTRY_AUTH", "must be none, htpasswd:/path or token") }
+        return .none
+    }
+
+    private static func tls(_ reader: inout ConfigurationReader) -> TLSFiles? {
+        let certificate = reader.optionalString("REGISTRY_TLS_CERTIFICATE")
+        let key = reader.optionalString("REGISTRY_TLS_KEY")
+        switch (certificate, key) {
+        case (let certificate?, let key?): return TLSFiles(certificate: certificate, key: key)
+        case (nil, nil): return nil
+        default:
+            reader.report("REGISTRY_TLS_CERTIFICATE", "and REGISTRY_TLS_KEY must be set together")
+            return nil
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import ConcurrencyPrimitives
+import OCIRegistry
+import ObjectStorage
+import OpenSSLCrypto
+
+/// A blob of a repository.
+struct VisibleBlob: Sendable {
+    let digest: ImageDigest
+    let content: OpenBlob
+}
+
+extension RegistryStorage {
+    /// Opens a blob that is visible in a repository; nil when it is not, or when its content is damaged, in which case
+    /// a client pushes it again.
+    func openBlob(_ digest: ImageDigest, in name: RepositoryName) async throws -> BlobLookup {
+        try await threads.run { [content, metadata] in
+            guard let link = try metadata.link(digest, in: name) else { return .unknown }
+            guard let blob = try content.open(digest, size: link.size) else { return .damaged }
+            return .found(VisibleBlob(digest: digest, content: blob))
+        }
+    }
+
+    /// The length of a blob that is visible in a repository and whole.
+    func blobSize(_ digest: ImageDigest, in name: RepositoryName) async throws -> Int? {
+        try await threads.run { [content, metadata] in
+            guard let link = try metadata.link(digest, in: name), try content.status(digest)?.size == link.size else {
+                return nil
+            }
+            return link.size
+        }
+    }
+
+    /// Makes the data of a finished upload a blob of its repository.
+    ///
+    /// - Throws: `DIGEST_INVALID` when the data is something else; the upload is untouched then.
+    func commit(_ session: UploadSession, as digest: ImageDigest) async throws {
+        try await digests.withKey(digest) {
+            try await threads.run { [layout, files, content, metadata] in
+                guard try session.digest(like: digest) == digest else {
+                    throw RegistryError(
+                        .digestInvalid, "The uploaded content does not have the digest given.",
+                        detail: ["digest": "\(digest)"])
+                }
+                if files.isDurable { try session.synchronize() }
+                let size = session.size
+                try content.commit(layout.uploadData(session.id), as: digest, size: size)
+                try metadata.setLink(BlobLink(size: size), digest, in: session.record.repository)
+            }
+        }
+        try await uploads.end(session.id)
+    }
+
+    /// Makes a blob of one repository visible in another; false when it is not there to be mounted.
+    func mount(_ digest: ImageDigest, from source: RepositoryName, to target: RepositoryName) async throws -> Bool {
+        try await digests.withKey(digest) {
+            try await threads.run { [content, metadata, layout, files] in
+                guard let link = try metadata.link(digest, in: source),
+                    try content.status(digest)?.size == link.size, try files.touch(layout.blob(digest))
+                else { return false }
+                try metadata.setLink(link, digest, in: target)
+                return true
+            }
+        }
+    }
+
+    /// A repository among those `isReadable` accepts in which the blob is visible.
+    func holder(
+        of digest: ImageDigest, where isReadable: @escaping @Sendable (RepositoryName) -> Bool
+    ) async throws -> RepositoryName? {
+        try await threads.run { [content, metadata] in
+            guard try content.status(digest) != nil else { return nil }
+            return try metadata.repositories().first { name in
+                try isReadable(name) && metadata.link(digest, in: name) != nil
+            }
+        }
+    }
+
+    /// Takes a blob out of a repository; false when it was not there. The content goes when nothing refers to it.
+    func removeBlob(_ digest: ImageDigest, from name: RepositoryName) async throws -> Bool {
+        try await repositories.withKey(name) {
+            try await threads.run { [metadata] in try metadata.removeLink(digest, in: name) }
+        }
+    }
+}
+
+/// The outcome of looking for a blob.
+enum BlobLookup: Sendable {
+    case found(VisibleBlob)
+    case unknown
+    /// The repository has it, but its content is missing or has another length than was committed.
+    case damaged
+}

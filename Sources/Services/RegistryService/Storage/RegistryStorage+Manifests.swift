@@ -1,0 +1,125 @@
+import ConcurrencyPrimitives
+import FoundationEssentials
+import OCIRegistry
+import ObjectStorage
+import OpenSSLCrypto
+
+/// A manifest of a repository with its exact bytes.
+struct StoredManifest: Sendable {
+    let digest: ImageDigest
+    let record: ManifestRecord
+    let bytes: [UInt8]
+}
+
+extension RegistryStorage {
+    /// The digest a reference stands for; nil when it stands for nothing.
+    func resolve(_ reference: ManifestReference, in name: RepositoryName) async throws -> ImageDigest? {
+        switch reference {
+        case .digest(let digest): digest
+        case .tag(let tag): try await threads.run { [metadata] in try metadata.resolve(tag, in: name) }
+        case .impossible: nil
+        }
+    }
+
+    /// Reads a manifest; nil when it is unknown or its content is damaged. The bytes are verified.
+    func manifest(_ reference: ManifestReference, in name: RepositoryName) async throws -> StoredManifest? {
+        try await threads.run { [content, metadata] in
+            let resolved: ImageDigest? =
+                switch reference {
+                case .digest(let digest): digest
+                case .tag(let tag): try metadata.resolve(tag, in: name)
+                case .impossible: nil
+                }
+            guard let digest = resolved, let record = try metadata.manifest(digest, in: name),
+                let bytes = try content.read(digest, size: record.size)
+            else { return nil }
+            return StoredManifest(digest: digest, record: record, bytes: bytes)
+        }
+    }
+
+    /// Stores a manifest, its referrer entry and its tags, in this order.
+    ///
+    /// - Throws: `MANIFEST_BLOB_UNKNOWN` when a configuration or layer it needs is not visible in the repository.
+    ///   Manifests listed by an index and the subject may be missing.
+    func store(
+        _ manifest: Manifest, bytes: [UInt8], as digest: ImageDigest, tags: [ImageTag], in name: RepositoryName
+    ) async throws {
+        let record = ManifestRecord(
+            mediaType: manifest.mediaType, size: bytes.count, references: manifest.references.map(\.digest),
+            subject: manifest.subject?.digest, artifactType: manifest.artifactType, pushed: .now)
+        try await repositories.withKey(name) {
+            try await threads.run { [content, metadata] in
+                if case .image = manifest.content {
+                    try Self.requireBlobs(of: manifest, in: name, content, metadata)
+                }
+            }
+            try await digests.withKey(digest) {
+                try await threads.run { [content, metadata, layout] in
+                    try content.commit(
+                        bytes, as: digest, temporary: "\(layout.incoming)/\(SecureRandom.hex(16))")
+                    try metadata.setManifest(record, digest, in: name)
+                }
+            }
+            try await threads.run { [metadata] in
+                if let subject = record.subject {
+                    let descriptor = Descriptor(
+                        mediaType: record.mediaType, digest: digest, size: record.size,
+                        annotations: manifest.annotations, artifactType: record.artifactType)
+                    try metadata.setReferrer(descriptor, of: subject, in: name)
+                }
+                for tag in tags { try metadata.setTag(tag, to: digest, in: name) }
+            }
+        }
+    }
+
+    /// Removes a manifest with the tags that point to it; false when it was not there.
+    func removeManifest(_ digest: ImageDigest, from name: RepositoryName) async throws -> Bool {
+        try await repositories.withKey(name) {
+            try await threads.run { [metadata] in try metadata.removeManifest(digest, in: name) }
+        }
+    }
+
+    /// Removes a tag; false when it was not there.
+    func removeTag(_ tag: ImageTag, from name: RepositoryName) async throws -> Bool {
+        try await repositories.withKey(name) {
+            try await threads.run { [metadata] in try metadata.removeTag(tag, in: name) }
+        }
+    }
+
+    /// All tags in byte order; nil when there is no such repository.
+    func tags(in name: RepositoryName) async throws -> [ImageTag]? {
+        try await threads.run { [metadata] in
+            guard try metadata.exists(name) else { return nil }
+            return try metadata.tags(in: name)
+        }
+    }
+
+    /// The manifests about a subject, which need not exist itself.
+    func referrers(of subject: ImageDigest, in name: RepositoryName) async throws -> [Descriptor] {
+        try await threads.run { [metadata] in try metadata.referrers(of: subject, in: name) }
+    }
+
+    /// The names of all repositories in byte order.
+    func catalog() async throws -> [RepositoryName] {
+        try await threads.run { [metadata] in try metadata.repositories() }
+    }
+
+    private static func requireBlobs(
+        of manifest: Manifest, in name: RepositoryName, _ content: ContentStore, _ metadata: RepositoryFiles
+    ) throws {
+        for descriptor in manifest.references where descriptor.mustBePresent {
+            guard let link = try metadata.link(descriptor.digest, in: name),
+                try content.status(descriptor.digest)?.size == link.size
+            else {
+                throw RegistryError(
+                    .manifestBlobUnknown, "The manifest refers to a blob that is not in the repository; push it first.",
+                    detail: ["digest": "\(descriptor.digest)"])
+            }
+            guard link.size == descriptor.size else {
+                throw RegistryError(
+                    .manifestInvalid, "The manifest gives a blob another size than it has.",
+                    detail: ["digest": "\(descriptor.digest)", "size": "\(link.size)"])
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+import FoundationEssentials
+import OCIRegistry
+import ObjectStorage
+import OpenSSLCrypto
+
+/// The metadata of repositories as small files, each written as a whole. Blocking.
+///
+/// The order of writes keeps every state between them valid: content, then record, then referrer, then tag.
+struct RepositoryFiles: Sendable {
+    private static let recordLimit = 8 << 20
+
+    let layout: StorageLayout
+    let files: FileTree
+
+    /// Whether anything was ever pushed to the repository and is still there.
+    func exists(_ name: RepositoryName) throws -> Bool {
+        try files.status(layout.blobLinks(name)) != nil || files.status(layout.manifests(name)) != nil
+    }
+
+    // MARK: Blobs
+
+    func link(_ digest: ImageDigest, in name: RepositoryName) throws -> BlobLink? {
+        try record(BlobLink.self, layout.blobLink(digest, in: name))
+    }
+
+    func setLink(_ link: BlobLink, _ digest: ImageDigest, in name: RepositoryName) throws {
+        let path = layout.blobLink(digest, in: name)
+        if try record(BlobLink.self, path) == link, try files.touch(path) { return }
+        try write(link, to: path)
+    }
+
+    func removeLink(_ digest: ImageDigest, in name: RepositoryName) throws -> Bool {
+        try files.remove(layout.blobLink(digest, in: name))
+    }
+
+    // MARK: Manifests
+
+    func manifest(_ digest: ImageDigest, in name: RepositoryName) throws -> ManifestRecord? {
+        try record(ManifestRecord.self, layout.manifest(digest, in: name))
+    }
+
+    func setManifest(_ record: ManifestRecord, _ digest: ImageDigest, in name: RepositoryName) throws {
+        try write(record, to: layout.manifest(digest, in: name))
+    }
+
+    /// Removes a manifest and its tags and referrer entry; tells whether it was there.
+    ///
+    /// Tags go first, so none ever points to a manifest that is gone.
+    func removeManifest(_ digest: ImageDigest, in name: RepositoryName) throws -> Bool {
+        guard let record = try manifest(digest, in: name) else { return false }
+        for tag in try tags(in: name) where try resolve(tag, in: name) == digest {
+            try files.remove(layout.tag(tag, in: name))
+        }
+        if let subject = record.subject {
+            try files.remove(layout.referrer(digest, of: subject, in: name))
+            try files.removeEmptyDirectory(layout.referrers(of: subject, in: name))
+        }
+        return try files.remove(layout.manifest(digest, in: name))
+    }
+
+    func manifests(in name: RepositoryName) throws -> [ImageDigest] {
+        try digests(below: layout.manifests(name))
+    }
+
+    // MARK: Tags
+
+    func resolve(_ tag: ImageTag, in name: RepositoryName) throws -> ImageDigest? {
+        guard let bytes = try files.read(layout.tag(tag, in: name), limit: 256) else { return nil }
+        // An unreadable tag counts as missing; pushing it again replaces it.
+        return try? ImageDigest(String(decoding: bytes, as: UTF8.self))
+    }
+
+    func setTag(_ tag: ImageTag, to digest: ImageDigest, in name: RepositoryName) throws {
+        if try resolve(tag, in: name) == digest { return }
+        try replace(layout.tag(tag, in: name), with: Array("\(digest)".utf8))
+    }
+
+    func removeTag(_ tag: ImageTag, in name: RepositoryName) throws -> Bool {
+        try files.remove(layout.tag(tag, in: name))
+    }
+
+    /// All tags in byte order.
+    func tags(in name: RepositoryName) throws -> [ImageTag] {
+        // A file whose name is no tag was not made by the registry.
+        try files.names(in: layout.tags(name)).compactMap { try? ImageTag($0) }
+    }
+
+    // MARK: Referrers
+
+    func setReferrer(_ descriptor: Descriptor, of subject: ImageDigest, in name: RepositoryName) throws {
+        try write(descriptor, to: layout.referrer(descriptor.digest, of: subject, in: name))
+    }
+
+    func referrers(of subject: ImageDigest, in name: RepositoryName) throws -> [Descriptor] {
+        let folder = layout.referrers(of: subject, in: name)
+        return try files.names(in: folder).compactMap { entry in
+            try record(Descriptor.self, "\(folder)/\(entry)")
+        }
+    }
+
+    // MARK: All repositories
+
+    /// The names of all repositories that hold anything, in byte order.
+    func repositories() throws -> [RepositoryName] {
+        var found: [RepositoryName] = []
+        var folders = [""]
+        while let folder = folders.popLast() {
+            let names = try files.names(in: "\(layout.repositories)/\(folder)")
+            if !folder.isEmpty, names.contains(where: { $0.hasPrefix("_") }) {
+                // A folder whose path is no name was not made by the registry.
+                if let name = try? RepositoryName(folder) { found.append(name) }
+            }
+            for name in names where !name.hasPrefix("_") {
+                folders.append(folder.isEmpty ? name : "\(folder)/\(name)")
+            }
+        }
+        return found.sorted()
+    }
+
+    /// The digests that have an entry below a folder of `<algorithm>/<digest>`.
+    func digests(below folder: String) throws -> [ImageDigest] {
+        try ImageDigest.Algorithm.allCases.flatMap { algorithm in
+            try files.names(in: "\(folder)/\(algorithm.rawValue)").compactMap { name in
+                // A file whose name is no digest was not made by the registry.
+                try? ImageDigest(algorithm: algorithm, encoded: name)
+            }
+        }
+    }
+
+    private func record<Record: Decodable>(_ type: Record.Type, _ path: String) throws -> Record? {
+        try files.read(path, limit: Self.recordLimit).flatMap { RecordCoding.decode(type, $0) }
+    }
+
+    private func write(_ record: some Encodable, to path: String) throws {
+        try replace(path, with: try RecordCoding.encode(record))
+    }
+
+    private func replace(_ path: String, with bytes: [UInt8]) throws {
+        try files.replace(path, with: bytes, temporary: "\(layout.incoming)/\(SecureRandom.hex(16))")
+    }
+}
