@@ -7,7 +7,7 @@ package struct UserName: ValidatedName {
     package init(_ text: String) throws(InvalidValue) {
         let extra = Set("@.+-_".utf8)
         let isAllowed: (UInt8) -> Bool = { byte in
-            NameRule.isLowercaseOrDigit(byte | 0x20) && byte != 0x20 || NameRule.isDigit(byte) || extra.contains(byte)
+            NameRule.isLetter(byte) || NameRule.isDigit(byte) || extra.contains(byte)
         }
         guard (1...150).contains(text.utf8.count), text.utf8.allSatisfy(isAllowed) else {
             throw InvalidValue(

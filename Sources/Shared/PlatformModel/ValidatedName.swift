@@ -37,6 +37,7 @@ extension ValidatedName {
 /// Character classes shared by the name rules; ASCII only, so that host names and paths stay unambiguous.
 enum NameRule {
     static func isLowercase(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "a") && byte <= UInt8(ascii: "z") }
+    static func isLetter(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "A") && isLowercase(byte | 0x20) }
     static func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
     static func isHyphen(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "-") }
     static func isLowercaseOrDigit(_ byte: UInt8) -> Bool { isLowercase(byte) || isDigit(byte) }
