@@ -106,7 +106,7 @@ let package = Package(
                 "TaskOutbox", "TaskQueue", "WebSocketServer", argumentParser, mustache, nioWebSocket, yams,
             ]),
         tests("ControllerService", [hummingbird, hummingbirdTesting]),
-        service("ImageBuilderService", ["CommandRunner", "CurlTransfer", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", yams]),
+        service("ImageBuilderService", ["CSystemCalls", "CommandRunner", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", unixSignals, yams]),
         tests("ImageBuilderService"),
         service("LogShipperService", ["AccessTokens", "CurlTransfer", "ForwardProtocol", nioPosix]),
         tests("LogShipperService"),

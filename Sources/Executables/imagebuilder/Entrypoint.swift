@@ -1,4 +1,6 @@
+import ImageBuilderService
+
 @main
 struct Entrypoint {
-    static func main() {}
+    static func main() async { await ImageBuilder.main() }
 }

@@ -1,0 +1,56 @@
+import FoundationEssentials
+import Logging
+import OCIRegistry
+
+/// One build from source bundle to pushed image, reporting each phase.
+struct ImageBuild: Sendable {
+    let job: BuildJob
+    let configuration: ImageBuilderConfiguration
+    let events: EventWriter
+    let logger: Logger
+
+    /// - Throws: ``BuildFailure``, ``TemporaryFailure`` or `CancellationError`.
+    func run() async throws -> BuildResult {
+        let clock = ContinuousClock()
+        let buildah = Buildah(
+            configuration: configuration, workDirectory: job.workDirectory, deadline: .seconds(job.timeoutSeconds))
+        let leftovers = try BuildLeftovers(directory: configuration.storageRoot ?? job.cacheDirectory)
+        try await leftovers.begin(buildah, logger: logger)
+        defer { withExtendedLifetime(leftovers) {} }
+
+        var start = clock.now
+        let directory = try await SourceBundle(job: job).unpack()
+        let description = try SourceDescription(directory: directory)
+        let plan = try BuildPlan(job: job, description: description)
+        try events.write(.finished(.detect, plan.summary, clock.now - start))
+
+        start = clock.now
+        var main: ContainerBuild.Built?
+        var others: [(tag: ImageTag, built: ContainerBuild.Built)] = []
+        for image in plan.images {
+            let built = try await ContainerBuild(
+                buildah: buildah, job: job, sourceDirectory: directory, fileName: image.dockerfile,
+                arguments: image.arguments, events: events
+            ).run()
+            if image.isMain { main = built } else { others.append((image.tag, built)) }
+        }
+        guard let main else { throw BuildFailure(.build, "The build made no image.") }
+        try events.write(.finished(.build, main.summary, clock.now - start))
+
+        start = clock.now
+        let push = ImagePush(buildah: buildah, job: job)
+        for other in others { _ = try await push.push(other.built.imageID, tag: other.tag) }
+        let pushed = try await push.push(main.imageID, tag: job.tag)
+        let port = try await ImageInspection(buildah: buildah).port(of: main.imageID)
+        let short = pushed.digest.description.prefix(17)
+        try events.write(.finished(.image, "\(short)... \(Self.megabytes(pushed.size))", clock.now - start))
+        return BuildResult(
+            image: job.repository.pinned(to: pushed.digest).description, digest: pushed.digest.description,
+            size: pushed.size, port: port, description: description)
+    }
+
+    private static func megabytes(_ bytes: Int) -> String {
+        let tenths = (bytes * 10 + 500_000) / 1_000_000
+        return "\(tenths / 10).\(tenths % 10) MB"
+    }
+}
