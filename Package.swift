@@ -45,8 +45,8 @@ func shared(_ name: String, _ dependencies: [Target.Dependency] = [], resources:
     .target(name: name, dependencies: dependencies, path: "Sources/Shared/\(name)", resources: resources)
 }
 
-func service(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: serviceBase + dependencies, path: "Sources/Services/\(name)")
+func service(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+    .target(name: name, dependencies: serviceBase + dependencies, path: "Sources/Services/\(name)", resources: resources)
 }
 
 func executable(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -125,8 +125,10 @@ let package = Package(
             "RegistryService",
             ["AccessTokens", "CLibCrypt", "MetricsExposition", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", hummingbirdTLS, nioSSL]),
         tests("RegistryService", ["AccessTokens", "CommandRunner", "CurlTransfer", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", hummingbird, hummingbirdTesting]),
-        service("RouterService", ["AccessTokens", "CommandRunner", "CurlTransfer", "OpenSSLCrypto", mustache]),
-        tests("RouterService", [hummingbird]),
+        service(
+            "RouterService", ["AccessTokens", "CommandRunner", "CurlTransfer", "MetricsExposition", "OpenSSLCrypto"],
+            resources: [.embedInCode("Edge/edge.lua")]),
+        tests("RouterService", [hummingbird, "CommandRunner", "CurlTransfer", "OpenSSLCrypto", "WebSocketServer"]),
 
         // MARK: - Shared
 
@@ -134,7 +136,7 @@ let package = Package(
         tests("AMQPClient"),
         shared("AccessTokens", ["ConcurrencyPrimitives", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", "ServiceHTTP", hummingbird, httpTypes, jwtKit, logging]),
         tests("AccessTokens", ["CurlTransfer", "OpenSSLCrypto", hummingbird, hummingbirdTesting, jwtKit]),
-        shared("CommandRunner", ["ConcurrencyPrimitives", logging, subprocess, systemPackage]),
+        shared("CommandRunner", ["CSystemCalls", "ConcurrencyPrimitives", logging, subprocess, systemPackage]),
         tests("CommandRunner"),
         shared("ConcurrencyPrimitives", ["CSystemCalls"]),
         tests("ConcurrencyPrimitives"),

@@ -1,4 +1,6 @@
+import RouterService
+
 @main
 struct Entrypoint {
-    static func main() {}
+    static func main() async { await Router.run() }
 }

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,3 +21,5 @@ int syscalls_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 int syscalls_parent_death_signal(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
 
 void syscalls_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+int syscalls_pidfd_open(pid_t pid) { return pidfd_open(pid, 0); }

@@ -14,3 +14,5 @@ int syscalls_eventfd(void);
 int syscalls_parent_death_signal(int signal);
 /// Names the calling thread for debuggers; at most 15 bytes count (pthread_setname_np).
 void syscalls_name_thread(const char *name);
+/// pidfd_open(2): a descriptor that becomes readable when the process ends; close-on-exec.
+int syscalls_pidfd_open(pid_t pid);

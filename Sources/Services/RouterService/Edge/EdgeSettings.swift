@@ -1,0 +1,90 @@
+/// Everything the static nginx configuration depends on. A change of it is the only reason to reload nginx.
+package struct EdgeSettings: Equatable, Sendable {
+    /// A host of the platform itself and the address of the service behind it.
+    package struct PlatformHost: Equatable, Sendable {
+        package let host: String
+        /// `address:port`
+        package let address: String
+
+        package init(host: String, address: String) {
+            self.host = host
+            self.address = address
+        }
+    }
+
+    /// The certificate shown where the table names none.
+    package struct DefaultCertificate: Equatable, Sendable {
+        package let chainPath: String
+        package let keyPath: String
+        /// Changes when the files' content does, so that a renewed certificate is noticed.
+        package let fingerprint: String
+
+        package init(chainPath: String, keyPath: String, fingerprint: String) {
+            self.chainPath = chainPath
+            self.keyPath = keyPath
+            self.fingerprint = fingerprint
+        }
+    }
+
+    package var directory: String
+    package var bindAddresses: [String]
+    package var httpPort: Int
+    package var httpsPort: Int
+    /// nil: no TLS listener.
+    package var certificate: DefaultCertificate?
+    package var platformHosts: [PlatformHost]
+    /// The user nginx's workers run as; nil keeps the router's own.
+    package var workerUser: String?
+    package var workers: Int
+    package var workerConnections: Int
+    package var bodyLimitMiB: Int
+    package var platformBodyLimitMiB: Int
+    package var connectTimeout: Int
+    package var responseTimeout: Int
+    package var accessLogPath: String
+
+    package init(
+        directory: String, bindAddresses: [String], httpPort: Int, httpsPort: Int, certificate: DefaultCertificate?,
+        platformHosts: [PlatformHost], workerUser: String?, accessLogPath: String, workers: Int = 2,
+        workerConnections: Int = 4096, bodyLimitMiB: Int = 1024, platformBodyLimitMiB: Int = 64,
+        connectTimeout: Int = 3, responseTimeout: Int = 1300
+    ) {
+        self.directory = directory
+        self.bindAddresses = bindAddresses
+        self.httpPort = httpPort
+        self.httpsPort = httpsPort
+        self.certificate = certificate
+        self.platformHosts = platformHosts
+        self.workerUser = workerUser
+        self.accessLogPath = accessLogPath
+        self.workers = workers
+        self.workerConnections = workerConnections
+        self.bodyLimitMiB = bodyLimitMiB
+        self.platformBodyLimitMiB = platformBodyLimitMiB
+        self.connectTimeout = connectTimeout
+        self.responseTimeout = responseTimeout
+    }
+
+    package var paths: EdgePaths { EdgePaths(directory: directory) }
+}
+
+/// Where the edge keeps its files.
+package struct EdgePaths: Equatable, Sendable {
+    package let directory: String
+
+    package var configuration: String { "\(directory)/nginx.conf" }
+    package var candidate: String { "\(directory)/nginx.conf.candidate" }
+    package var script: String { "\(directory)/lua/edge.lua" }
+    package var scriptDirectory: String { "\(directory)/lua" }
+    /// Only the router's user may enter it, which is what protects the socket.
+    package var controlDirectory: String { "\(directory)/control" }
+    package var controlSocket: String { "\(directory)/control/edge.sock" }
+    package var processID: String { "\(directory)/nginx.pid" }
+    package var errorLog: String { "\(directory)/error.log" }
+    package var temporary: String { "\(directory)/temporary" }
+    /// The records nginx loads when it starts.
+    package var records: String { "\(directory)/control/table.records" }
+    /// The last good table as the controller sent it.
+    package var table: String { "\(directory)/control/table.json" }
+    package var lock: String { "\(directory)/control/router.lock" }
+}

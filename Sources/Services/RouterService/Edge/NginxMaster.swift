@@ -1,0 +1,138 @@
+package import CommandRunner
+import FoundationEssentials
+import Glibc
+package import Logging
+import OpenSSLCrypto
+import ServiceRuntime
+
+/// The one nginx master of this edge, started by us or left behind by a router that was killed.
+///
+/// nginx runs as a daemon of its own, so that the traffic survives a router's death; the router recognises it by the
+/// pid file, the process's start and its command line.
+package actor NginxMaster {
+    /// nginx could not be brought to the wanted configuration.
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
+    }
+
+    private let program: String
+    private let settings: EdgeSettings
+    private let logger: Logger
+    private var paths: EdgePaths { settings.paths }
+
+    package init(program: String, settings: EdgeSettings, logger: Logger) {
+        self.program = program
+        self.settings = settings
+        self.logger = logger
+    }
+
+    /// The script with the moving part of the edge, as it stands in the source tree.
+    private static var script: [UInt8] { PackageResources.edge_lua }
+
+    private var configuration: String {
+        NginxConfiguration(settings).render() + "# script \(SHA256Digest.hex(Self.script).prefix(16))\n"
+    }
+
+    /// Makes the folders and their permissions. Safe to repeat.
+    package func prepare() throws {
+        try StateFile.makeDirectory(paths.directory, mode: 0o755)
+        try StateFile.makeDirectory(paths.scriptDirectory, mode: 0o755)
+        try StateFile.makeDirectory(paths.controlDirectory, mode: 0o700)
+        try StateFile.makeDirectory(paths.temporary, mode: 0o755)
+    }
+
+    /// Brings nginx to the wanted configuration and returns its master.
+    ///
+    /// A running master with the same configuration is adopted as it is, one with another is reloaded; otherwise a new
+    /// one is started. The candidate is tested by nginx before anything changes.
+    package func ensureRunning() async throws -> ProcessIdentity {
+        if let master = running() {
+            if try StateFile.readText(paths.configuration) == configuration {
+                logger.notice("Adopted a running nginx", metadata: ["pid": "\(master.pid)"])
+                return master
+            }
+            try await install()
+            master.send(signal: SIGHUP)
+            logger.notice("Reloaded nginx with a new configuration", metadata: ["pid": "\(master.pid)"])
+            return master
+        }
+        try dismissOrphanedWorkers()
+        try StateFile.remove(paths.controlSocket)
+        try await install()
+        return try await start()
+    }
+
+    /// Ends nginx: first gracefully, then at once.
+    package func stop(patience: Duration) async throws {
+        guard let master = running() else { return }
+        master.send(signal: SIGQUIT)
+        if try await master.waitForExit(within: patience) { return }
+        try await master.stop(patience: .seconds(3))
+    }
+
+    /// Makes nginx open its log files again after they were moved.
+    package func reopenLogs() { running()?.send(signal: SIGUSR1) }
+
+    /// The master named by the pid file, if it is alive and ours.
+    private func running() -> ProcessIdentity? {
+        guard let pid = recordedPID(), let identity = ProcessIdentity(pid: pid) else { return nil }
+        let line = identity.arguments.joined(separator: " ")
+        return line.contains("nginx: master process") && line.contains(paths.configuration) ? identity : nil
+    }
+
+    private func recordedPID() -> Int32? {
+        do {
+            guard let text = try StateFile.readText(paths.processID) else { return nil }
+            return Int32(text.filter(\.isNumber))
+        } catch {
+            logger.warning("The pid file of nginx cannot be read", metadata: ["error": "\(error)"])
+            return nil
+        }
+    }
+
+    /// Workers outlive a killed master and keep its ports. Told to quit they give the ports free at once and finish
+    /// what they are serving.
+    private func dismissOrphanedWorkers() throws {
+        guard let pid = recordedPID() else { return }
+        for worker in ProcessIdentity.members(ofSession: pid)
+        where worker.arguments.first?.hasPrefix("nginx: worker") == true {
+            logger.warning("Dismissing a worker whose master is gone", metadata: ["pid": "\(worker.pid)"])
+            worker.send(signal: SIGQUIT)
+        }
+    }
+
+    /// Lets nginx test the configuration and puts it in place.
+    private func install() async throws {
+        try StateFile.write(Self.script, to: paths.script, mode: 0o644)
+        try StateFile.write(configuration, to: paths.candidate, mode: 0o644)
+        let result = try await CommandRunner.run(
+            Command(
+                program, ["-t", "-q", "-p", paths.directory, "-e", paths.errorLog, "-c", paths.candidate],
+                deadline: .seconds(20)))
+        guard result.exit.isSuccess else {
+            throw Failure(description: "nginx refused the configuration: \(result.errorText)")
+        }
+        guard rename(paths.candidate, paths.configuration) == 0 else {
+            throw StateFile.Failure(path: paths.configuration, errno: errno)
+        }
+    }
+
+    private func start() async throws -> ProcessIdentity {
+        let result = try await CommandRunner.run(
+            Command(
+                program, ["-p", paths.directory, "-e", paths.errorLog, "-c", paths.configuration],
+                deadline: .seconds(20)))
+        guard result.exit.isSuccess else {
+            throw Failure(description: "nginx did not start: \(result.errorText)")
+        }
+        // The daemon's parent exits a moment before the daemon has written its number.
+        for _ in 0..<200 {
+            if let master = running() {
+                logger.notice("Started nginx", metadata: ["pid": "\(master.pid)"])
+                return master
+            }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        throw Failure(description: "nginx started and ended at once; see \(paths.errorLog)")
+    }
+}

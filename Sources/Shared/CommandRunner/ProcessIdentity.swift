@@ -1,0 +1,88 @@
+import Glibc
+
+/// One particular process: its number together with the time it started, because numbers are used again.
+package struct ProcessIdentity: Codable, Hashable, Sendable {
+    package let pid: Int32
+    /// Start time in clock ticks since the machine booted.
+    package let started: UInt64
+
+    /// The process that has this number now; nil when there is none or it has ended and waits for its parent.
+    package init?(pid: Int32) {
+        guard let status = ProcessStatus(pid: pid), !status.hasEnded else { return nil }
+        self.pid = pid
+        started = status.started
+    }
+
+    /// This process.
+    package static var current: ProcessIdentity? { ProcessIdentity(pid: getpid()) }
+
+    /// Whether exactly this process still runs.
+    package var isAlive: Bool { ProcessIdentity(pid: pid) == self }
+
+    /// The program and its arguments, empty for a process that is gone.
+    package var arguments: [String] {
+        guard isAlive, let bytes = ProcessStatus.read("/proc/\(pid)/cmdline") else { return [] }
+        return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Sends a signal if exactly this process still runs.
+    /// - Returns: false when it has gone or may not be signalled.
+    @discardableResult
+    package func send(signal: Int32) -> Bool { isAlive && kill(pid, signal) == 0 }
+
+    /// Sends a signal to the process group this process leads.
+    @discardableResult
+    package func sendToGroup(signal: Int32) -> Bool { isAlive && kill(-pid, signal) == 0 }
+
+    /// Every process that belongs to the session `leader` began, whether or not the leader still lives.
+    package static func members(ofSession leader: Int32) -> [ProcessIdentity] {
+        all().filter { ProcessStatus(pid: $0.pid)?.session == leader }
+    }
+
+    /// Every process on the machine this user can see.
+    package static func all() -> [ProcessIdentity] {
+        guard let directory = opendir("/proc") else { return [] }
+        defer { closedir(directory) }
+        var found: [ProcessIdentity] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if let pid = Int32(name), let identity = ProcessIdentity(pid: pid) { found.append(identity) }
+        }
+        return found
+    }
+}
+
+/// What `/proc/<pid>/stat` tells of a process.
+struct ProcessStatus {
+    let hasEnded: Bool
+    let session: Int32
+    let started: UInt64
+
+    init?(pid: Int32) {
+        guard pid > 0, let bytes = Self.read("/proc/\(pid)/stat") else { return nil }
+        // The name stands in brackets and may hold anything; the fields that count follow its last bracket.
+        let text = String(decoding: bytes, as: UTF8.self)
+        guard let end = text.lastIndex(of: ")") else { return nil }
+        let fields = text[text.index(after: end)...].split(separator: " ")
+        guard fields.count > 19, let session = Int32(fields[3]), let started = UInt64(fields[19]) else { return nil }
+        hasEnded = fields[0] == "Z" || fields[0] == "X"
+        self.session = session
+        self.started = started
+    }
+
+    static func read(_ path: String) -> [UInt8]? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            guard count >= 0 else { return nil }
+            if count == 0 { return bytes }
+            bytes += chunk[..<count]
+        }
+    }
+}
