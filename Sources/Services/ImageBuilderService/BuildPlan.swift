@@ -35,7 +35,7 @@ struct BuildPlan: Sendable {
         if !images.contains(where: \.isMain) {
             guard !description.dockerfile.isEmpty else {
                 throw BuildFailure(
-                    .detect, "The source has no Dockerfile at its top, so it is not known how to build it.",
+                    .detect, "The source has no Dockerfile at its top (or an empty one), so it is not known how to build it.",
                     hint: "Add a file named Dockerfile and push again.")
             }
             images.append(Image(dockerfile: "Dockerfile", arguments: common, tag: job.tag, isMain: true))

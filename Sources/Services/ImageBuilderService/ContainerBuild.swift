@@ -58,7 +58,6 @@ struct ContainerBuild: Sendable {
             "--memory", configuration.memory, "--cpu-period", "100000",
             "--cpu-quota", "\(configuration.cpus * 100_000)",
             "--cap-drop", "CAP_MKNOD", "--cap-drop", "CAP_NET_RAW", "--cap-drop", "CAP_AUDIT_WRITE",
-            "--security-opt", "no-new-privileges",
         ]
         if configuration.network == .none { options += ["--network", "none"] }
         for name in arguments.keys.sorted() { options += ["--build-arg", name] }
