@@ -108,10 +108,10 @@ let package = Package(
         tests("ControllerService", [hummingbird, hummingbirdTesting]),
         service("ImageBuilderService", ["CSystemCalls", "CommandRunner", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", unixSignals, yams]),
         tests("ImageBuilderService"),
-        service("LogShipperService", ["AccessTokens", "CurlTransfer", "ForwardProtocol", nioPosix]),
-        tests("LogShipperService"),
-        service("LoggerService", ["AccessTokens", "ForwardProtocol", nioPosix]),
-        tests("LoggerService", [hummingbird, hummingbirdTesting]),
+        service("LogShipperService", ["CSystemCalls", "ForwardProtocol", nioPosix, systemPackage]),
+        tests("LogShipperService", ["ForwardProtocol", "PlatformModel", "ServiceHTTP", "ServiceRuntime", logging, nioCore, nioPosix, systemPackage]),
+        service("LoggerService", ["AccessTokens", "CurlTransfer", "ForwardProtocol", nioPosix, systemPackage]),
+        tests("LoggerService", ["AccessTokens", "ForwardProtocol", "PlatformModel", "ServiceHTTP", "ServiceRuntime", hummingbird, hummingbirdTesting, lifecycle, logging, nioCore, nioPosix, systemPackage]),
         service(
             "OperatorTool",
             [

@@ -1,4 +1,8 @@
+import LoggerService
+
 @main
 struct Entrypoint {
-    static func main() {}
+    static func main() async {
+        await LogServer.run()
+    }
 }
