@@ -1,0 +1,49 @@
+import FoundationEssentials
+import PlatformModel
+
+/// One instance as the engine shows it now.
+struct PodStatus: Sendable, Equatable {
+    enum Phase: Sendable, Equatable {
+        /// Made, not started.
+        case created
+        case running(since: Date)
+        case stopping
+        case exited(code: Int, at: Date)
+    }
+
+    let name: PodName
+    let app: AppName
+    let appID: UUID
+    let processType: ProcessType
+    let release: ReleaseNumber
+    let image: String
+    let command: [String]
+    let arguments: [String]
+    let phase: Phase
+    /// How often the engine has started it again.
+    let restarts: Int
+    /// How it ended the last time, when it was started again since.
+    let lastExit: LastExit?
+    /// Where it can be reached from the router; nil while it has no address or takes no requests.
+    let endpoint: PodEndpoint?
+    /// The fencing number of the worker that made it.
+    let fence: Int
+    let created: Date
+
+    struct LastExit: Sendable, Equatable {
+        let code: Int
+        let started: Date?
+        let finished: Date?
+    }
+
+    var isRunning: Bool {
+        if case .running = phase { return true }
+        return false
+    }
+}
+
+/// An address and port of one instance.
+struct PodEndpoint: Hashable, Sendable {
+    let address: String
+    let port: Int
+}
