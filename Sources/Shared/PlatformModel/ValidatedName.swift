@@ -1,5 +1,5 @@
 /// A string that has passed the rules of its type and travels as one JSON string.
-package protocol ValidatedName: Codable, Hashable, Sendable, Comparable, CustomStringConvertible, LosslessStringConvertible {
+package protocol ValidatedName: Codable, Hashable, Sendable, Comparable, CustomStringConvertible {
     var text: String { get }
 
     /// - Throws: ``InvalidValue`` with a message for the person who sent the text.
@@ -9,21 +9,18 @@ package protocol ValidatedName: Codable, Hashable, Sendable, Comparable, CustomS
 extension ValidatedName {
     package var description: String { text }
 
-    package init?(_ description: String) {
+    /// Nil for a text that breaks the rules, where only that matters.
+    package init?(ifValid text: String) {
         do throws(InvalidValue) {
-            try self.init(checking: description)
+            try self.init(text)
         } catch {
             return nil
         }
     }
 
-    package init(checking text: String) throws(InvalidValue) {
-        try self.init(text)
-    }
-
     package init(from decoder: any Decoder) throws {
         let text = try decoder.singleValueContainer().decode(String.self)
-        try self.init(checking: text)
+        try self.init(text)
     }
 
     package func encode(to encoder: any Encoder) throws {

@@ -7,7 +7,7 @@ enum AppNameRule {
     static func check(_ text: String) throws(Refusal) -> AppName {
         let name: AppName
         do throws(InvalidValue) {
-            name = try AppName(checking: text)
+            name = try AppName(text)
         } catch {
             throw .field("id", error.message)
         }

@@ -104,13 +104,14 @@ struct AppStore: Sendable {
         guard leaving.isEmpty else {
             throw Refusal.field("id", "Application with this id is still being removed, try again in a moment.")
         }
-        do {
+        do throws(PostgresError) {
             try await transaction.execute(
                 """
                 INSERT INTO apps (uuid, id, workspace, structure)
                 VALUES (\(uuid), \(name), \(workspace), \(json: structure.counts))
                 """)
-        } catch where error.constraint == "apps_id_key" {
+        } catch {
+            guard error.constraint == "apps_id_key" else { throw error }
             throw Refusal.field("id", "Application with this id already exists.")
         }
         return uuid

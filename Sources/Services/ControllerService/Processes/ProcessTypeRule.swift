@@ -5,7 +5,7 @@ enum ProcessTypeRule {
     /// - Returns: the sentence to show, or nil when the name is allowed.
     static func problem(with name: String) -> String? {
         do throws(InvalidValue) {
-            _ = try ProcessType(checking: name)
+            _ = try ProcessType(name)
         } catch {
             return error.message
         }

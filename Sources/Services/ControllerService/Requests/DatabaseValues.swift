@@ -6,13 +6,13 @@ import Postgres
 extension AppName: PostgresEncodable, PostgresDecodable {
     var postgresText: String? { text }
 
-    init?(postgresText text: String) { self.init(text as String) }
+    init?(postgresText text: String) { self.init(ifValid: text) }
 }
 
 extension WorkspaceName: PostgresEncodable, PostgresDecodable {
     var postgresText: String? { text }
 
-    init?(postgresText text: String) { self.init(text as String) }
+    init?(postgresText text: String) { self.init(ifValid: text) }
 }
 
 extension ReleaseNumber: PostgresEncodable, PostgresDecodable {
