@@ -33,7 +33,7 @@ package struct StoredObject: Sendable {
 
 /// One page of a listing.
 package struct ObjectPage: Sendable {
-    /// The objects, in the byte order of their keys.
+    /// The objects, in the store's order of keys.
     package let objects: [ObjectMetadata]
     /// Where the next page begins; nil on the last page.
     package let next: ObjectKey?
@@ -73,7 +73,9 @@ package protocol ObjectStore: Sendable {
 
     /// Lists objects whose key begins with `prefix` and comes after `after`, at most `limit` (1 to 1000) of them.
     ///
-    /// The prefix is plain text, not a folder: `a/b` finds `a/bc`. An empty prefix lists everything.
+    /// The prefix is plain text, not a folder: `a/b` finds `a/bc`. An empty prefix lists everything. Keys come in byte
+    /// order; SeaweedFS departs from it where a folder's name begins another name (`a/1` before `a-0`), which does not
+    /// disturb paging.
     func list(prefix: String, after: ObjectKey?, limit: Int) async throws -> ObjectPage
 
     /// Makes sure that the store can be used: reachable, permitted, its container present. For readiness checks.
