@@ -160,14 +160,14 @@ import PlatformModel
         }
     }
 
-    /// Asks the server to stop the running statement, over a connection of its own.
+    /// Asks the server to stop the running statement.
+    ///
+    /// On a thread of its own, since libpq waits without a limit there and a silent server would hold this connection's
+    /// thread.
     private func requestCancel() {
         guard let cancel = unsafe PQgetCancel(pointer) else { return }
-        defer { unsafe PQfreeCancel(cancel) }
-        // A refused request changes nothing: the grace time ends the wait then.
-        unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { message in
-            _ = unsafe PQcancel(cancel, message.baseAddress, CInt(message.count))
-        }
+        let handle = unsafe CancelHandle(cancel)
+        OperatingSystemThread.start(name: "postgres-cancel", stackSize: 128 << 10) { handle.request() }
     }
 
     /// Takes in what the server sent unasked; a closed connection becomes ``isBroken``.

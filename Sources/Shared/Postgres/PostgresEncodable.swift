@@ -67,7 +67,7 @@ extension Optional: PostgresEncodable where Wrapped: PostgresEncodable {
 extension Array: PostgresEncodable where Element: PostgresEncodable {
     /// A one-dimensional array, or a `bytea` for an array of bytes.
     package var postgresText: String? {
-        if let bytes = self as? [UInt8] { return postgresByteaText(bytes) }
+        if Element.self == UInt8.self, let bytes = self as? [UInt8] { return postgresByteaText(bytes) }
         var text = "{"
         for (index, element) in enumerated() {
             if index > 0 { text += "," }
