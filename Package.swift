@@ -105,7 +105,7 @@ let package = Package(
                 "AMQPClient", "AccessTokens", "CommandRunner", "CurlTransfer", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", "PodmanClient", "Postgres",
                 "TaskOutbox", "TaskQueue", "WebSocketServer", argumentParser, mustache, nioWebSocket, yams,
             ]),
-        tests("ControllerService", [hummingbird, hummingbirdTesting]),
+        tests("ControllerService", ["PostgresTestSupport", hummingbird, hummingbirdTesting]),
         service("ImageBuilderService", ["CSystemCalls", "CommandRunner", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", unixSignals, yams]),
         tests("ImageBuilderService"),
         service("LogShipperService", ["CSystemCalls", "ForwardProtocol", nioPosix, systemPackage]),
@@ -164,8 +164,8 @@ let package = Package(
         tests("ServiceHTTP", [hummingbird, hummingbirdTesting, "MetricsExposition", httpTypes, nioCore]),
         shared("ServiceRuntime", ["MetricsExposition", "PlatformModel", "ServiceHTTP", configuration, hummingbird, lifecycle, logging, metrics, systemPackage, unixSignals]),
         tests("ServiceRuntime", ["PlatformModel", "ServiceHTTP"]),
-        shared("TaskOutbox", ["AMQPClient", "ConcurrencyPrimitives", "PlatformModel", "Postgres", "TaskQueue", lifecycle, logging, metrics]),
-        tests("TaskOutbox", ["AMQPClient", "Postgres", "TaskQueue"]),
+        shared("TaskOutbox", ["ConcurrencyPrimitives", "PlatformModel", "Postgres", lifecycle, logging, metrics]),
+        tests("TaskOutbox", ["ConcurrencyPrimitives", "PlatformModel", "Postgres", "PostgresTestSupport", logging]),
         shared("TaskQueue", ["AMQPClient", "ConcurrencyPrimitives", "PlatformModel", lifecycle, logging, metrics]),
         tests("TaskQueue", ["AMQPClient"]),
         shared(
@@ -185,6 +185,10 @@ let package = Package(
 
         // MARK: - Test support and whole-platform tests
 
+        .target(
+            name: "PostgresTestSupport",
+            dependencies: ["PlatformModel", "Postgres", "TestSupport", logging],
+            path: "Tests/Support/PostgresTestSupport"),
         .target(
             name: "TestSupport",
             dependencies: ["ConcurrencyPrimitives", hummingbird, logging, nioCore],

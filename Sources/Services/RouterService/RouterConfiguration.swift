@@ -82,7 +82,7 @@ package struct RouterConfiguration: Sendable {
     private static func platformHosts(_ reader: inout ConfigurationReader) -> [EdgeSettings.PlatformHost] {
         reader.string("ROUTER_PLATFORM_HOSTS", default: "").split(separator: ",").compactMap { pair in
             let parts = pair.split(separator: "=", maxSplits: 1).map { $0.filter { $0 != " " } }
-            guard parts.count == 2, let host = DomainName(parts[0]), !host.isWildcard else {
+            guard parts.count == 2, let host = DomainName(ifValid: parts[0]), !host.isWildcard else {
                 reader.report("ROUTER_PLATFORM_HOSTS", "must be host=address:port pairs separated by commas")
                 return nil
             }

@@ -46,5 +46,7 @@ package enum TestEnvironment {
 package struct MissingServer: Error, CustomStringConvertible {
     package let variable: String
 
+    package init(variable: String) { self.variable = variable }
+
     package var description: String { "\(variable) is not set: run the tests with `make test`" }
 }

@@ -70,7 +70,7 @@ package struct CheckedTable: Equatable, Sendable {
 
     private static func fault(of entry: HostEntry, seen: Set<String>, reserved: Set<String>) -> String? {
         let name = entry.host.lowercased()
-        if DomainName(name) == nil { return "it is not a host name" }
+        if DomainName(ifValid: name) == nil { return "it is not a host name" }
         if reserved.contains(name) { return "the name belongs to the platform" }
         if seen.contains(name) { return "the name is claimed by an earlier entry" }
         if !isToken(entry.app) { return "the app's name is not a plain word" }
