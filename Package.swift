@@ -154,7 +154,7 @@ let package = Package(
         tests("OpenSSLCrypto"),
         shared("PlatformModel"),
         tests("PlatformModel"),
-        shared("PodmanClient", ["ConcurrencyPrimitives", "CurlTransfer", "PlatformModel", logging]),
+        shared("PodmanClient", ["CommandRunner", "ConcurrencyPrimitives", "CurlTransfer", "PlatformModel", httpTypes, logging, nioCore, nioPosix]),
         tests("PodmanClient"),
         shared("Postgres", ["CLibPQ", "ConcurrencyPrimitives", "PlatformModel", lifecycle, logging, metrics]),
         tests("Postgres"),
