@@ -5,7 +5,7 @@ import Glibc
 ///
 /// Owned by one connection's thread. Ending it is explicit: ``signalGroup(_:)``, then ``reap()`` once ``exitDescriptor`` polls
 /// readable.
-struct ChildProcess: ~Copyable {
+final class ChildProcess {
     let pid: pid_t
     var input: Descriptor?
     var output: Descriptor?
@@ -25,9 +25,9 @@ struct ChildProcess: ~Copyable {
         input.writing.setNonblocking()
         output.reading.setNonblocking()
         error.reading.setNonblocking()
-        self.input = input.keepWriting()
-        self.output = output.keepReading()
-        self.error = error.keepReading()
+        self.input = input.writing
+        self.output = output.reading
+        self.error = error.reading
     }
 
     private static func spawn(

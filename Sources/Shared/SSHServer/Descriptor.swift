@@ -1,8 +1,8 @@
 import CSystemCalls
 import Glibc
 
-/// A file descriptor with one owner, closed exactly once.
-struct Descriptor: ~Copyable {
+/// A file descriptor, closed exactly once: when nobody holds this object any more.
+final class Descriptor {
     enum Outcome: Equatable {
         case moved(Int)
         /// Nothing can be moved now; poll.
@@ -11,18 +11,17 @@ struct Descriptor: ~Copyable {
         case ended
     }
 
-    let number: Int32
+    private(set) var number: Int32
 
     init(_ number: Int32) { self.number = number }
 
-    deinit { close(number) }
+    deinit { if number >= 0 { close(number) } }
 
     func setNonblocking() { _ = fcntl(number, F_SETFL, fcntl(number, F_GETFL) | O_NONBLOCK) }
 
     /// Gives the descriptor to an owner outside of Swift.
-    consuming func release() -> Int32 {
-        let number = number
-        discard self
+    func release() -> Int32 {
+        defer { number = -1 }
         return number
     }
 
@@ -52,7 +51,7 @@ struct Descriptor: ~Copyable {
 }
 
 /// Both ends of a close-on-exec pipe.
-struct PipeEnds: ~Copyable {
+struct PipeEnds {
     let reading: Descriptor
     let writing: Descriptor
 
@@ -64,9 +63,6 @@ struct PipeEnds: ~Copyable {
         reading = Descriptor(numbers[0])
         writing = Descriptor(numbers[1])
     }
-
-    consuming func keepReading() -> Descriptor { reading }
-    consuming func keepWriting() -> Descriptor { writing }
 }
 
 /// What one turn of a loop waits for.

@@ -49,7 +49,7 @@ import Glibc
     }
 
     /// Makes an SSH session of a connection.
-    func makeSession(_ connection: consuming Descriptor) throws(SSHServerError) -> SessionHandle {
+    func makeSession(_ connection: Descriptor) throws(SSHServerError) -> SessionHandle {
         guard let session = unsafe ssh_new() else { throw SSHServerError(.session, "out of memory") }
         // From here on libssh owns the descriptor and closes it with the session.
         let number = connection.release()

@@ -107,7 +107,7 @@ package final class SSHServer: Sendable {
     }
 
     /// The protocol allows lines before the version; clients show them when asked to be verbose.
-    private func refuse(_ descriptor: consuming Descriptor, peer: String, isFull: Bool) {
+    private func refuse(_ descriptor: Descriptor, peer: String, isFull: Bool) {
         metrics.countRefusal(isFull: isFull)
         logger.warning("Connection refused", metadata: ["peer": "\(peer)", "reason": isFull ? "full" : "address"])
         descriptor.setNonblocking()
@@ -117,7 +117,7 @@ package final class SSHServer: Sendable {
         _ = unsafe descriptor.write(bytes.span.bytes)
     }
 
-    private func begin(_ descriptor: consuming Descriptor, peer: String) {
+    private func begin(_ descriptor: Descriptor, peer: String) {
         descriptor.setNonblocking()
         SocketOption.prepareConnection(descriptor.number)
         do {
