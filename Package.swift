@@ -159,7 +159,7 @@ let package = Package(
         shared("Postgres", ["CLibPQ", "ConcurrencyPrimitives", "PlatformModel", lifecycle, logging, metrics]),
         tests("Postgres"),
         shared("SSHServer", ["CLibSSH", "CSystemCalls", "ConcurrencyPrimitives", logging, metrics]),
-        tests("SSHServer"),
+        tests("SSHServer", ["CommandRunner", logging]),
         shared("ServiceHTTP", ["MetricsExposition", "PlatformModel", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging, metrics, nioCore]),
         tests("ServiceHTTP", [hummingbird, hummingbirdTesting, "MetricsExposition", httpTypes, nioCore]),
         shared("ServiceRuntime", ["MetricsExposition", "PlatformModel", "ServiceHTTP", configuration, hummingbird, lifecycle, logging, metrics, systemPackage, unixSignals]),

@@ -17,7 +17,7 @@ struct OutgoingBytes {
 
     /// Offers the unsent bytes to `write`, which answers how many it took or nil for a broken channel.
     mutating func send(limit: Int, _ write: (RawSpan) -> Int?) -> Int? {
-        let end = min(bytes.count, offset + limit)
+        let end = offset + min(bytes.count - offset, max(0, limit))
         guard end > offset else { return 0 }
         guard let count = unsafe write(bytes.span.extracting(offset..<end).bytes) else { return nil }
         offset += count
