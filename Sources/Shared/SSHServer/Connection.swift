@@ -51,6 +51,7 @@ final class Connection {
         while !isAborted, turn() {}
         for channel in channels where isAborted { channel.abandon() }
         for channel in channels where !isAborted { channel.lose() }
+        channels.removeAll(where: \.isEnded)
         while !channels.isEmpty { finishChannels() }
         context.metrics.record(end: stage == .serving)
     }
@@ -58,7 +59,7 @@ final class Connection {
     /// One turn of the loop; false when the connection is over.
     private func turn() -> Bool {
         var set = PollSet()
-        _ = set.add(session.socket, reading: true, writing: session.isWritePending)
+        let socket = set.add(session.socket, reading: true, writing: session.isWritePending)
         _ = set.add(context.mailbox.descriptor, reading: true)
         for channel in channels { channel.register(in: &set) }
         now = .now
@@ -66,6 +67,8 @@ final class Connection {
         now = .now
         read(context.mailbox.takeAll())
         guard advanceSession() else { return false }
+        // The library does not always notice the end of the stream by itself.
+        if set.isReady(socket), SocketOption.isAtEnd(session.socket) { return false }
         for channel in channels { channel.advance(set) }
         channels.removeAll(where: \.isEnded)
         if !channels.isEmpty { idleSince = now }

@@ -79,6 +79,13 @@ enum SocketOption {
         _ = unsafe setsockopt(socket, level, name, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
+    /// The peer has closed the connection and everything it sent has been read.
+    static func isAtEnd(_ socket: Int32) -> Bool {
+        var byte: UInt8 = 0
+        let count = unsafe recv(socket, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+        return count == 0 || count < 0 && errno != EAGAIN && errno != EINTR
+    }
+
     /// Small packets at once; a peer that acknowledges nothing for two minutes is gone.
     static func prepareConnection(_ socket: Int32) {
         set(socket, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
