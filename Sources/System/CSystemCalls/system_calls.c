@@ -6,7 +6,6 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 int syscalls_accept_cloexec(int descriptor) { return accept4(descriptor, 0, 0, SOCK_CLOEXEC); }
@@ -24,7 +23,6 @@ int syscalls_parent_death_signal(int signal) { return prctl(PR_SET_PDEATHSIG, si
 void syscalls_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 int syscalls_pidfd_open(pid_t pid) { return pidfd_open(pid, 0); }
-int syscalls_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
 int syscalls_spawn_in_directory(posix_spawn_file_actions_t *actions, const char *directory) {
     return posix_spawn_file_actions_addchdir_np(actions, directory);

@@ -17,7 +17,5 @@ int syscalls_parent_death_signal(int signal);
 void syscalls_name_thread(const char *name);
 /// pidfd_open(2): a descriptor that becomes readable when the process ends; close-on-exec.
 int syscalls_pidfd_open(pid_t pid);
-/// pidfd_open(2): a descriptor that polls readable once the child `pid` has ended; close-on-exec; -1 and errno on failure.
-int syscalls_pidfd_open(int pid);
 /// posix_spawn_file_actions_addchdir_np(3): the child starts in `directory`.
 int syscalls_spawn_in_directory(posix_spawn_file_actions_t *actions, const char *directory);
