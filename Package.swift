@@ -97,8 +97,8 @@ let package = Package(
 
         service(
             "BuilderService",
-            ["AMQPClient", "AccessTokens", "CommandRunner", "CurlTransfer", "ObjectStorage", "OpenSSLCrypto", "SSHServer", "TaskQueue", yams]),
-        tests("BuilderService", [hummingbird, "AMQPClient"]),
+            ["AMQPClient", "AccessTokens", "CommandRunner", "CurlTransfer", "ObjectStorage", "OpenSSLCrypto", "SSHServer", "TaskQueue", nioPosix]),
+        tests("BuilderService", [hummingbird, logging, "AMQPClient", "CommandRunner"]),
         service(
             "ControllerService",
             [

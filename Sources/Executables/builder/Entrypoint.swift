@@ -1,4 +1,6 @@
+import BuilderService
+
 @main
 struct Entrypoint {
-    static func main() {}
+    static func main() async { await Builder.run(arguments: CommandLine.arguments) }
 }

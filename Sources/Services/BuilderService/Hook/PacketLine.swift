@@ -1,0 +1,19 @@
+/// git's pkt-line framing: four hex digits of length, then the payload; `0000` ends a section.
+enum PacketLine {
+    static let flush = "0000"
+
+    static func text(_ payload: String) -> String {
+        let digits = String(payload.utf8.count + 4, radix: 16)
+        return String(repeating: "0", count: 4 - digits.count) + digits + payload
+    }
+
+    /// The length of a packet's payload from its four digits; nil for a flush.
+    static func payloadLength(_ digits: [UInt8]) throws(Malformed) -> Int? {
+        guard let length = Int(String(decoding: digits, as: UTF8.self), radix: 16), length == 0 || length >= 4 else {
+            throw Malformed()
+        }
+        return length == 0 ? nil : length - 4
+    }
+
+    struct Malformed: Error {}
+}
