@@ -54,11 +54,12 @@ struct LeaseStoreTests {
 
     @Test func aHeldLeaseIsRefused() async throws {
         try await withStore { store, _ in
-            try await store.withLease("app", holder: "a") { _ in
+            let refusal = try await store.withLease("app", holder: "a") { _ in
                 await #expect(throws: LeaseHeld(key: "app")) {
-                    try await store.withLease("app", holder: "b") { _ in Issue.record("two holders") }
+                    _ = try await store.withLease("app", holder: "b") { _ in Issue.record("two holders") }
                 }
             }
+            #expect(refusal != nil)
             let fence = try await store.withLease("app", holder: "b") { $0 }
             #expect(fence == 2)
         }
