@@ -119,7 +119,7 @@ let package = Package(
                 mustache, systemPackage, unixSignals,
             ]),
         tests("OperatorTool"),
-        service("PassportService", ["AccessTokens", "OpenSSLCrypto", "Postgres", jwtKit, mustache]),
+        service("PassportService", ["AccessTokens", "MetricsExposition", "OpenSSLCrypto", "Postgres", mustache]),
         tests("PassportService", [hummingbird, hummingbirdTesting, jwtKit]),
         service(
             "RegistryService",

@@ -1,4 +1,8 @@
+import PassportService
+
 @main
 struct Entrypoint {
-    static func main() {}
+    static func main() async {
+        await PassportCommand.run(arguments: Array(CommandLine.arguments.dropFirst()))
+    }
 }
