@@ -103,7 +103,7 @@ let package = Package(
             "ControllerService",
             [
                 "AMQPClient", "AccessTokens", "CommandRunner", "CurlTransfer", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", "PodmanClient", "Postgres",
-                "TaskOutbox", "TaskQueue", "WebSocketServer", argumentParser, mustache, nioWebSocket, yams,
+                "TaskOutbox", "TaskQueue", "WebSocketServer", argumentParser, mustache, nioPosix, nioWebSocket, yams,
             ]),
         tests("ControllerService", ["PostgresTestSupport", hummingbird, hummingbirdTesting]),
         service("ImageBuilderService", ["CSystemCalls", "CommandRunner", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", unixSignals, yams]),

@@ -54,13 +54,15 @@ package struct ContainerDetails: Decodable, Sendable {
     package struct State: Decodable, Sendable {
         private enum CodingKeys: String, CodingKey {
             case status = "Status", exitCode = "ExitCode", isOutOfMemory = "OOMKilled", error = "Error"
-            case started = "StartedAt", finished = "FinishedAt"
+            case started = "StartedAt", finished = "FinishedAt", processID = "Pid"
         }
 
         package let status: ContainerStatus
         package let exitCode: Int
         package let isOutOfMemory: Bool
         package let error: String?
+        /// Of the container's first process on the host; 0 when it does not run.
+        package let processID: Int
         private let started: String
         private let finished: String
 

@@ -17,17 +17,22 @@ package struct NetworkDetails: Decodable, Sendable {
 
 extension PodmanClient {
     /// Creates a bridge network with DNS between its containers.
+    /// - Parameter interface: the bridge's name on the host, 15 bytes at most; podman picks one when nil.
     /// - Throws: ``PodmanError`` with `.nameInUse`.
     @discardableResult
-    package func createNetwork(_ name: String, labels: [String: String] = [:]) async throws -> NetworkDetails {
+    package func createNetwork(
+        _ name: String, interface: String? = nil, labels: [String: String] = [:]
+    ) async throws -> NetworkDetails {
         struct Specification: Encodable {
-            private enum CodingKeys: String, CodingKey { case name, driver, labels, hasDNS = "dns_enabled" }
+            private enum CodingKeys: String, CodingKey { case name, driver, labels, hasDNS = "dns_enabled", interface = "network_interface" }
             let name: String
             let driver = "bridge"
             let hasDNS = true
+            let interface: String?
             let labels: [String: String]
         }
-        let response = try await call(.post, "networks/create", json: Specification(name: name, labels: labels))
+        let specification = Specification(name: name, interface: interface, labels: labels)
+        let response = try await call(.post, "networks/create", json: specification)
         return try decode(NetworkDetails.self, from: response)
     }
 

@@ -1,0 +1,115 @@
+import ConcurrencyPrimitives
+import FoundationEssentials
+import PodmanClient
+
+extension PodmanEngine {
+    /// A process that takes no requests counts as ready when it has kept running this long.
+    private static let provingTime = Duration.seconds(1)
+
+    func awaitReady(_ pod: PodName, of workload: Workload, deadline: Duration) async throws -> String {
+        try await translatingErrors {
+            guard let status = try await status(of: pod) else {
+                throw EngineError(.podNotFound, "The pod \(pod) is gone.")
+            }
+            let words = try await withThrowingTaskGroup(of: String.self) { group in
+                group.addTask { try await self.failOnExit(of: pod) }
+                group.addTask { try await self.prove(status, workload, deadline) }
+                defer { group.cancelAll() }
+                return try await group.next() ?? ""
+            }
+            try await markReady(pod)
+            return words
+        }
+    }
+
+    private func markReady(_ pod: PodName) async throws {
+        let details = try await podman.inspectContainer(pod.text)
+        guard let labels = PodLabels(details.labels) else { return }
+        let folder = PodFolder(logDirectory: configuration.logDirectory, labels: labels)
+        var memory = folder.memory()
+        memory.wasReady = true
+        try folder.remember(memory)
+    }
+
+    /// Waits for the end of the process and throws what it looked like.
+    private func failOnExit(of pod: PodName) async throws -> String {
+        let code = try await podman.waitForContainer(pod.text)
+        let details = try await podman.inspectContainer(pod.text)
+        throw EngineError(
+            .unhealthy, Self.exitSentence(code, isOutOfMemory: details.state.isOutOfMemory),
+            lines: try await lastLines(of: pod))
+    }
+
+    /// Podman 4.3 does not always see the kernel's out-of-memory kill, hence the hint for 137.
+    static func exitSentence(_ code: Int, isOutOfMemory: Bool) -> String {
+        if isOutOfMemory { return "The process ran out of memory." }
+        switch code {
+        case 126: return "The process exited with status 126: its command is not executable."
+        case 127: return "The process exited with status 127: its command was not found."
+        case 137: return "The process was killed (status 137), perhaps for using more memory than its limit."
+        case 129...159: return "The process was ended by signal \(code - 128)."
+        default: return "The process exited with status \(code)."
+        }
+    }
+
+    private func prove(_ status: PodStatus, _ workload: Workload, _ deadline: Duration) async throws -> String {
+        let action: Probe.Action
+        if let readiness = workload.readiness {
+            action = readiness.action
+        } else if let port = workload.port {
+            action = .tcp(port: port)
+        } else {
+            try await Task.sleep(for: min(Self.provingTime, deadline))
+            return "running"
+        }
+        return try await probe(action, status, workload, deadline)
+    }
+
+    /// Asks often at first, so that a fast start is seen at once; the probe's own period is the longest pause.
+    private func probe(
+        _ action: Probe.Action, _ status: PodStatus, _ workload: Workload, _ deadline: Duration
+    ) async throws -> String {
+        let runner = ProbeRunner(http: http, podman: podman)
+        let address = try await podman.inspectContainer(status.name.text).address(in: networkName(of: workload.app))
+        let timeout = workload.readiness?.timeout ?? .seconds(2)
+        let needed = max(1, workload.readiness?.successThreshold ?? 1)
+        let longest = min(workload.readiness?.period ?? .seconds(1), .seconds(1))
+        var waits = Backoff(initial: .milliseconds(20), limit: longest, factor: 1.5, jitter: 0).makeIterator()
+        let end = ContinuousClock.now + deadline
+        var successes = 0
+        while true {
+            let outcome = try await runner.ask(action, pod: status.name, address: address, timeout: timeout)
+            switch outcome {
+            case .passed(let words):
+                successes += 1
+                if successes >= needed { return words }
+            case .failed(let seen):
+                successes = 0
+                guard ContinuousClock.now < end else {
+                    throw try await unhealthy(status, workload, seen: seen, after: deadline)
+                }
+            }
+            try await Task.sleep(for: waits.next() ?? longest)
+        }
+    }
+
+    private func unhealthy(
+        _ status: PodStatus, _ workload: Workload, seen: String, after deadline: Duration
+    ) async throws -> EngineError {
+        let details = try await podman.inspectContainer(status.name.text)
+        let listeners = ListeningSockets(processID: details.state.processID)
+        let hint = listeners.hint(expecting: workload.port).map { " \($0)" } ?? ""
+        return EngineError(
+            .unhealthy, "Not ready after \(deadline.spoken): \(seen).\(hint)", lines: try await lastLines(of: status.name))
+    }
+
+    /// The last twenty lines, oldest first.
+    func lastLines(of pod: PodName) async throws -> [String] {
+        var splitter = OutputLines()
+        var lines: [String] = []
+        for try await chunk in try await podman.logs(of: pod.text, LogSelection(tail: 20)) {
+            lines += splitter.consume(chunk)
+        }
+        return Array((lines + splitter.finish()).suffix(20))
+    }
+}

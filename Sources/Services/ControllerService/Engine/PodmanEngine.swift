@@ -1,0 +1,173 @@
+import CurlTransfer
+import FoundationEssentials
+import Logging
+import PlatformModel
+import PodmanClient
+import Synchronization
+
+/// Runs workloads in podman's containers, one container a pod, one bridge network an app.
+///
+/// Environment values are podman secrets: they stay out of command lines, labels and podman's database, and go with
+/// their pod. Output goes to files below `logDirectory` for the log shipper. Pods that were ready once are kept running
+/// by ``PodSupervisor``.
+final class PodmanEngine: WorkloadEngine {
+    /// Where the engine works.
+    struct Configuration: Sendable {
+        /// Begins the names of networks, so that engines on one machine do not share any.
+        let networkPrefix: String
+        let logDirectory: String
+        /// A pod's log starts anew when it has reached this many bytes.
+        let logLimit: Int
+
+        init(networkPrefix: String = "workflow", logDirectory: String, logLimit: Int = 64 * 1024 * 1024) {
+            self.networkPrefix = networkPrefix
+            self.logDirectory = logDirectory
+            self.logLimit = logLimit
+        }
+    }
+
+    let podman: PodmanClient
+    let http: HTTPClient
+    let configuration: Configuration
+    let logger: Logger
+    /// Pods that are being stopped on purpose; nobody may start them again meanwhile.
+    private let leaving = Mutex<Set<PodName>>([])
+
+    init(podman: PodmanClient, http: HTTPClient, configuration: Configuration, logger: Logger) {
+        self.podman = podman
+        self.http = http
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    // MARK: - Images
+
+    func prepare(_ image: String, credentials: RegistryCredentials?) async throws {
+        try await translatingErrors {
+            guard try await !podman.imageExists(image) else { return }
+            let credential = credentials.map { RegistryCredential(userName: $0.user, password: $0.password) }
+            _ = try await podman.pullImage(
+                image, credential: credential, usesPlainHTTP: Self.isOnLoopback(image))
+        }
+    }
+
+    /// Whether the image's registry is on this machine, where it speaks HTTP without TLS.
+    static func isOnLoopback(_ image: String) -> Bool {
+        let registry = image.prefix { $0 != "/" }
+        let host = registry.prefix { $0 != ":" }
+        return host == "127.0.0.1" || host == "localhost"
+    }
+
+    // MARK: - Instances
+
+    func start(_ workload: Workload, as pod: PodName, fence: Int) async throws -> PodStatus {
+        try await translatingErrors {
+            try await refuseOlderFence(fence, of: workload.app)
+            if let status = try await adopt(pod, of: workload) { return status }
+            let labels = PodLabels(
+                workload, pod: pod, fence: fence, uid: UUID().uuidString.lowercased())
+            try await makeNetwork(of: workload.app)
+            let folder = PodFolder(logDirectory: configuration.logDirectory, labels: labels)
+            try folder.prepare(labels)
+            let specification = try await specification(workload, labels, logFile: folder.logFile(labels))
+            _ = try await podman.createContainer(specification)
+            return try await run(pod)
+        }
+    }
+
+    /// Starts the pod's container and reads its state.
+    private func run(_ pod: PodName) async throws -> PodStatus {
+        do {
+            try await podman.startContainer(pod.text)
+        } catch let error as PodmanError where error.code == .failed {
+            throw EngineError(.unhealthy, "The process could not be started: \(Self.startFailure(error)).")
+        }
+        guard let status = try await status(of: pod) else {
+            throw EngineError(.podNotFound, "The pod \(pod) was removed while it started.")
+        }
+        return status
+    }
+
+    /// The runtime's own words behind podman's chain of colons.
+    private static func startFailure(_ error: PodmanError) -> String {
+        guard let range = error.message.firstRange(of: "exec: ") else { return error.message }
+        return String(error.message[range.upperBound...])
+    }
+
+    private func refuseOlderFence(_ fence: Int, of app: AppName) async throws {
+        let containers = try await podman.listContainers(labels: [PodLabels.heritage, PodLabels.selector(app: app)])
+        let highest = containers.compactMap { PodLabels($0.allLabels)?.fence }.max() ?? 0
+        guard fence >= highest else {
+            throw EngineError(.fenced, "Another worker has taken over \(app).")
+        }
+    }
+
+    /// A pod of that name may be left from an attempt that was cut off: it is used if it is the same, else removed.
+    private func adopt(_ pod: PodName, of workload: Workload) async throws -> PodStatus? {
+        guard let status = try await status(of: pod) else { return nil }
+        let isSame =
+            status.appID == workload.appID && status.processType == workload.processType
+            && status.release == workload.release && status.image == workload.image
+        guard isSame, !status.hasEnded else {
+            try await remove(pod, grace: .zero)
+            return nil
+        }
+        return status.isRunning ? status : try await run(pod)
+    }
+
+    func remove(_ pod: PodName, grace: Duration) async throws {
+        leaving.withLock { _ = $0.insert(pod) }
+        defer { leaving.withLock { _ = $0.remove(pod) } }
+        try await translatingErrors {
+            do {
+                try await podman.stopContainer(pod.text, grace: grace)
+            } catch let error as PodmanError where error.code == .notFound || error.code == .wrongState {
+                // It never ran, or is gone already.
+            }
+            try await podman.removeContainer(pod.text, force: true)
+            try await removeSecrets { $0.hasPrefix(pod.text + ".") }
+        }
+    }
+
+    func removeApp(_ app: AppName) async throws {
+        try await translatingErrors {
+            try await podman.removeNetwork(networkName(of: app))
+            try await removeSecrets { $0.hasPrefix("\(app)-") && PodName.isName($0.prefix { $0 != "." }, of: app) }
+        }
+    }
+
+    private func removeSecrets(where isWanted: (String) -> Bool) async throws {
+        for secret in try await podman.listSecrets() where isWanted(secret.name) {
+            try await podman.removeSecret(secret.name)
+        }
+    }
+
+    /// Whether the pod is being stopped on purpose.
+    func isLeaving(_ pod: PodName) -> Bool { leaving.withLock { $0.contains(pod) } }
+
+    // MARK: - Networks
+
+    func networkName(of app: AppName) -> String { "\(configuration.networkPrefix)-\(app)" }
+
+    private func makeNetwork(of app: AppName) async throws {
+        let name = networkName(of: app)
+        let hash = name.utf8.reduce(UInt64(14_695_981_039_346_656_037)) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 }
+        let digits = String(hash, radix: 16)
+        do {
+            try await podman.createNetwork(
+                name, interface: "wf" + String(digits.suffix(12)),
+                labels: ["workflow.heritage": "drycc", "workflow.app": app.text])
+        } catch let error as PodmanError where error.code == .nameInUse {
+            // Made for an earlier pod of the app.
+        }
+    }
+}
+
+extension PodName {
+    /// Whether `text` has the form of a pod's name of `app`: a type, ten hexadecimal digits and a suffix follow it.
+    static func isName(_ text: some StringProtocol, of app: AppName) -> Bool {
+        guard text.hasPrefix(app.text + "-") else { return false }
+        let parts = text.dropFirst(app.text.count + 1).split(separator: "-", omittingEmptySubsequences: false)
+        return parts.count >= 3 && parts[parts.count - 1].count == 5
+    }
+}
