@@ -108,7 +108,7 @@ let package = Package(
         tests("ControllerService", ["PostgresTestSupport", hummingbird, hummingbirdTesting]),
         service("ImageBuilderService", ["CSystemCalls", "CommandRunner", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", unixSignals, yams]),
         tests("ImageBuilderService"),
-        service("LogShipperService", ["CSystemCalls", "ForwardProtocol", nioPosix, systemPackage]),
+        service("LogShipperService", ["ForwardProtocol", nioPosix]),
         tests("LogShipperService", ["ForwardProtocol", "PlatformModel", "ServiceHTTP", "ServiceRuntime", logging, nioCore, nioPosix, systemPackage]),
         service("LoggerService", ["AccessTokens", "CurlTransfer", "ForwardProtocol", nioPosix, systemPackage]),
         tests("LoggerService", ["AccessTokens", "ForwardProtocol", "PlatformModel", "ServiceHTTP", "ServiceRuntime", hummingbird, hummingbirdTesting, lifecycle, logging, nioCore, nioPosix, systemPackage]),

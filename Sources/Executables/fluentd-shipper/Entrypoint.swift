@@ -1,4 +1,8 @@
+import LogShipperService
+
 @main
 struct Entrypoint {
-    static func main() {}
+    static func main() async {
+        await LogShipper.run()
+    }
 }

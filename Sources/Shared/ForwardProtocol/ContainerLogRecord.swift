@@ -43,6 +43,10 @@ package struct ContainerLogRecord: Sendable, Equatable {
             writer.write(true)
         }
         writer.write("kubernetes")
+        encodeOrigin(into: &writer)
+    }
+
+    func encodeOrigin(into writer: inout MessagePackWriter) {
         writer.writeMapHeader(4)
         writer.write("namespace_name")
         writer.write(namespace)

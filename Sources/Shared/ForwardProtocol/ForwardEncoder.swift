@@ -17,6 +17,32 @@ package struct PackedForwardBuilder: Sendable {
         count += 1
     }
 
+    /// Appends a line of a container whose origin is encoded already. Bytes that are not UTF-8 become replacement
+    /// characters.
+    package mutating func append(
+        _ time: ForwardTime, text: [UInt8], isStderr: Bool, isPartial: Bool, origin: EncodedOrigin
+    ) {
+        events.writeArrayHeader(2)
+        events.write(time)
+        events.writeMapHeader(isPartial ? 5 : 4)
+        events.write("log")
+        if String(validating: text, as: UTF8.self) != nil {
+            events.write(utf8: text)
+        } else {
+            events.write(String(decoding: text, as: UTF8.self))
+        }
+        events.write("stream")
+        events.write(isStderr ? "stderr" : "stdout")
+        events.write("time")
+        events.write(time.rfc3339)
+        if isPartial {
+            events.write("partial")
+            events.write(true)
+        }
+        events.append(encoded: origin.bytes)
+        count += 1
+    }
+
     /// The whole message, asking for an acknowledgement of `chunk`.
     package func message(tag: String, chunk: String) -> ByteBuffer {
         var message = MessagePackWriter(capacity: byteCount + 256)
@@ -29,6 +55,20 @@ package struct PackedForwardBuilder: Sendable {
         message.write("size")
         message.write(Int64(count))
         return message.buffer
+    }
+}
+
+/// The `kubernetes` member of a record, the same for every line of a container and so encoded once.
+package struct EncodedOrigin: Sendable {
+    let bytes: ByteBuffer
+
+    package init(namespace: String, pod: String, container: String, labels: [String: String]) {
+        var writer = MessagePackWriter()
+        writer.write("kubernetes")
+        ContainerLogRecord(
+            log: "", stream: "", time: "", namespace: namespace, pod: pod, container: container, labels: labels
+        ).encodeOrigin(into: &writer)
+        bytes = writer.buffer
     }
 }
 

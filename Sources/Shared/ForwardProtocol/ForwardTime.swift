@@ -1,3 +1,5 @@
+import Glibc
+
 /// When an event happened, in whole seconds since 1970 and nanoseconds within the second.
 package struct ForwardTime: Sendable, Hashable, Comparable {
     package let seconds: Int64
@@ -6,6 +8,13 @@ package struct ForwardTime: Sendable, Hashable, Comparable {
     package init(seconds: Int64, nanoseconds: UInt32) {
         self.seconds = seconds
         self.nanoseconds = nanoseconds
+    }
+
+    /// The time of the machine's clock.
+    package static var now: ForwardTime {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return ForwardTime(seconds: Int64(time.tv_sec), nanoseconds: UInt32(time.tv_nsec))
     }
 
     /// Takes seconds with a fraction; anything outside four-digit years is clamped.

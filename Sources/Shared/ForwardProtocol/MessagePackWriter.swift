@@ -35,9 +35,9 @@ package struct MessagePackWriter: Sendable {
     }
 
     /// Writes bytes known to be UTF-8 as a string.
-    package mutating func write(utf8 bytes: ByteBuffer) {
-        writeStringHeader(bytes.readableBytes)
-        buffer.writeImmutableBuffer(bytes)
+    package mutating func write(utf8 bytes: [UInt8]) {
+        writeStringHeader(bytes.count)
+        buffer.writeBytes(bytes)
     }
 
     package mutating func write(binary bytes: ByteBuffer) {

@@ -36,7 +36,7 @@ package struct IngestRoutes: Sendable {
         let key = HTTPField.Name("Idempotency-Key").flatMap { request.headers[$0] }
         var batch = IngestBatch(chunk: key.map { "ingest/\($0)" })
         let body = try await collect(request)
-        let now = ForwardTime(Date.now)
+        let now = ForwardTime.now
         var rejected = 0
         var firstProblem: String?
         for line in body.readableBytesView.split(separator: UInt8(ascii: "\n")) where !line.allSatisfy(Self.isSpace) {
@@ -66,12 +66,4 @@ package struct IngestRoutes: Sendable {
     }
 
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0D || byte == 0x09 }
-}
-
-extension ForwardTime {
-    init(_ date: Date) {
-        let time = date.timeIntervalSince1970
-        let whole = time.rounded(.down)
-        self.init(seconds: Int64(whole), nanoseconds: UInt32((time - whole) * 1e9))
-    }
 }

@@ -1,6 +1,7 @@
 package import Logging
 import FoundationEssentials
 import NIOCore
+import ServiceRuntime
 import SystemPackage
 
 /// An append-only record of what the store was told, in numbered files of one directory.
@@ -9,17 +10,12 @@ import SystemPackage
 /// the machine but for the last moments. When it has grown far beyond what the store holds, it is replaced by a snapshot.
 /// Used by one store alone; a lock on the directory keeps a second process out.
 package final class Spool {
-    package struct InUse: Error, CustomStringConvertible {
-        let directory: String
-        package var description: String { "\(directory) is in use by another process" }
-    }
-
     private static let headerSize = 12
 
     private let directory: FilePath
     private let logger: Logger
     private let compactionFloor: Int
-    private let lock: SpoolLock
+    private let lock: DirectoryLock
     private var number = 0
     private var file: SystemPackage.FileDescriptor?
     /// The size of all files.
@@ -32,7 +28,7 @@ package final class Spool {
         self.compactionFloor = compactionFloor
         try FileManager.default.createDirectory(
             atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        lock = try SpoolLock(directory: self.directory)
+        lock = try DirectoryLock(directory: directory)
     }
 
     deinit {
