@@ -1,0 +1,186 @@
+import FoundationEssentials
+import Logging
+import PlatformModel
+import Postgres
+
+/// Replaces the processes of some types of an app by those wanted: start new, wait until ready, switch, drain, stop old.
+///
+/// Everything is read anew and done again without harm, so that a worker that was killed in between is followed by one
+/// that goes on. Until the switch nothing of what serves is touched.
+struct Rollout: Sendable {
+    /// One process type as it should be.
+    struct Target: Sendable {
+        let workload: Workload
+        let count: Int
+        /// Instances made before this moment are replaced.
+        let madeAfter: Date?
+    }
+
+    let pool: PostgresPool
+    let engine: any WorkloadEngine
+    let routes: RouteSwitch
+    let fence: Int
+    let readyLimit: Duration
+    let logger: Logger
+
+    /// How long the edge may take to confirm new routes before old processes are stopped regardless.
+    private static let switchLimit = Duration.seconds(10)
+
+    /// - Parameter obsolete: process types of the app that shall not run any more.
+    /// - Throws: ``EngineError`` when the new processes cannot be had; what was started for them is gone again.
+    func run(
+        app: App, targets: [Target], obsolete: [String], asked deletions: Set<String>, progress: DeployProgress,
+        credentials: RegistryCredentials?
+    ) async throws {
+        let present = try await engine.pods(of: app.id)
+        let plans = targets.map { Plan(target: $0, present: present, deletions: deletions) }
+        var start = ContinuousClock.now
+        var started: [Started] = []
+        do {
+            started = try await startMissing(plans, credentials: credentials)
+            if !started.isEmpty {
+                try await progress.phase("start", Self.summary(plans), since: start)
+                start = .now
+                let report = try await awaitReady(started)
+                try await progress.phase("health", report, since: start)
+            }
+        } catch {
+            await withdraw(started, error)
+            throw error
+        }
+        start = .now
+        let kept = plans.flatMap(\.kept).filter(\.isRunning)
+        let fresh = try await status(of: started, app: app)
+        let old = plans.flatMap(\.surplus) + present.filter { obsolete.contains($0.processType.text) }
+        try await switchOver(app: app, to: kept + fresh, from: old)
+        if !started.isEmpty { try await progress.phase("switch", Self.draining(old), since: start) }
+        try await stop(old, plans)
+    }
+
+    private struct Started: Sendable {
+        let pod: PodName
+        let workload: Workload
+    }
+
+    /// What to do about one target, given what runs.
+    private struct Plan: Sendable {
+        let target: Target
+        let kept: [PodStatus]
+        let surplus: [PodStatus]
+
+        init(target: Target, present: [PodStatus], deletions: Set<String>) {
+            self.target = target
+            let own = present.filter { $0.processType == target.workload.processType }
+            let good = own.filter { pod in
+                pod.isRunning && pod.release == target.workload.release && !deletions.contains(pod.name.text)
+                    && target.madeAfter.map { pod.created >= $0 } ?? true
+            }
+            kept = Array(good.prefix(target.count))
+            let keptNames = Set(kept.map(\.name))
+            surplus = own.filter { !keptNames.contains($0.name) }
+        }
+
+        var missing: Int { max(0, target.count - kept.count) }
+    }
+
+    private func startMissing(_ plans: [Plan], credentials: RegistryCredentials?) async throws -> [Started] {
+        for image in Set(plans.filter { $0.missing > 0 }.map(\.target.workload.image)).sorted() {
+            try await engine.prepare(image, credentials: credentials)
+        }
+        var started: [Started] = []
+        for plan in plans {
+            for _ in 0..<plan.missing {
+                let next = Started(pod: PodName(for: plan.target.workload), workload: plan.target.workload)
+                do {
+                    _ = try await engine.start(next.workload, as: next.pod, fence: fence)
+                } catch {
+                    await withdraw(started + [next], error)
+                    throw error
+                }
+                started.append(next)
+            }
+        }
+        return started
+    }
+
+    private func awaitReady(_ started: [Started]) async throws -> String {
+        let reports = try await withThrowingTaskGroup(of: String.self) { group in
+            for next in started {
+                group.addTask {
+                    try await engine.awaitReady(next.pod, of: next.workload, deadline: readyLimit)
+                }
+            }
+            return try await group.reduce(into: [String]()) { $0.append($1) }
+        }
+        let words = reports.first.map { "\($0), " } ?? ""
+        return "\(words)\(reports.count)/\(started.count)"
+    }
+
+    /// Takes back what was started for a rollout that failed. The failure itself is what matters to the caller.
+    private func withdraw(_ started: [Started], _ cause: any Error) async {
+        for next in started {
+            do {
+                try await engine.remove(next.pod, grace: .seconds(2))
+            } catch {
+                logger.warning(
+                    "Failed process stays for the next convergence",
+                    metadata: ["pod": "\(next.pod)", "error": "\(String(reflecting: error))"])
+            }
+        }
+        logger.info("Rollout withdrawn", metadata: ["error": "\(String(reflecting: cause))"])
+    }
+
+    private func status(of started: [Started], app: App) async throws -> [PodStatus] {
+        guard !started.isEmpty else { return [] }
+        let names = Set(started.map(\.pod))
+        return try await engine.pods(of: app.id).filter { names.contains($0.name) }
+    }
+
+    /// One transaction sends requests to the new processes and none to the old ones; then the edge confirms.
+    private func switchOver(app: App, to current: [PodStatus], from old: [PodStatus]) async throws {
+        let store = EndpointStore()
+        try await pool.withTransaction { transaction in
+            let before = try await store.all(of: app.uuid, in: transaction)
+            let leaving = Set(old.map(\.name.text))
+            let names = Set(current.map(\.name.text)).union(leaving)
+            // Endpoints of instances that are gone: their process types may belong to another rollout, the rest not.
+            let gone = before.filter { $0.state == .draining && !names.contains($0.pod) }.map(\.pod)
+            try await store.remove(pods: gone, in: transaction)
+            try await store.set(.draining, pods: Array(leaving), in: transaction)
+            for pod in current {
+                guard let endpoint = pod.endpoint else { continue }
+                try await store.put(
+                    ProcessEndpoint(
+                        pod: pod.name.text, app: app.uuid, ptype: pod.processType.text, release: pod.release.value,
+                        address: endpoint.address, port: endpoint.port, state: .ready), in: transaction)
+            }
+        }
+        guard !old.isEmpty || !current.isEmpty else { return }
+        if try await !routes.awaitApplied(within: Self.switchLimit) {
+            logger.warning("Router has not confirmed the new routes", metadata: ["app": "\(app.id)"])
+        }
+    }
+
+    private func stop(_ old: [PodStatus], _ plans: [Plan]) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for pod in old {
+                let plan = plans.first { $0.target.workload.processType == pod.processType }
+                let grace = plan?.target.workload.gracePeriod ?? .seconds(30)
+                group.addTask { try await engine.remove(pod.name, grace: grace) }
+            }
+            try await group.waitForAll()
+        }
+        try await EndpointStore().remove(pods: old.map(\.name.text), in: pool)
+    }
+
+    /// `web x2, worker x1`
+    private static func summary(_ plans: [Plan]) -> String {
+        plans.filter { $0.missing > 0 }.map { "\($0.target.workload.processType) x\($0.missing)" }
+            .joined(separator: ", ")
+    }
+
+    private static func draining(_ old: [PodStatus]) -> String {
+        guard let newest = old.map(\.release).max() else { return "nothing to drain" }
+        return "\(newest) draining"
+    }
+}
