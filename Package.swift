@@ -115,10 +115,10 @@ let package = Package(
         service(
             "OperatorTool",
             [
-                "AMQPClient", "AccessTokens", "CommandRunner", "CurlTransfer", "OpenSSLCrypto", "PodmanClient", "Postgres", "TaskQueue", argumentParser,
-                mustache, systemPackage, unixSignals,
+                "AMQPClient", "AccessTokens", "CSystemCalls", "CommandRunner", "CurlTransfer", "OpenSSLCrypto", "PodmanClient", "Postgres", "TaskQueue", argumentParser,
+                unixSignals,
             ]),
-        tests("OperatorTool"),
+        tests("OperatorTool", ["CommandRunner", "CurlTransfer", "OpenSSLCrypto"]),
         service("PassportService", ["AccessTokens", "MetricsExposition", "OpenSSLCrypto", "Postgres", mustache]),
         tests("PassportService", [hummingbird, hummingbirdTesting, jwtKit]),
         service(

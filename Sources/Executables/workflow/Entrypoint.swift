@@ -1,4 +1,6 @@
+import OperatorTool
+
 @main
 struct Entrypoint {
-    static func main() {}
+    static func main() async { await WorkflowCommand.start() }
 }

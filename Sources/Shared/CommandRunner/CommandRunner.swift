@@ -86,7 +86,7 @@ package enum CommandRunner {
         }
     }
 
-    private static func configuration(for command: Command) -> Configuration {
+    static func configuration(for command: Command) -> Configuration {
         var options = PlatformOptions()
         options.createSession = true
         options.userID = command.identity?.user
@@ -106,7 +106,7 @@ package enum CommandRunner {
             platformOptions: options)
     }
 
-    private static func translated(_ error: SubprocessError, _ command: Command) -> any Error {
+    static func translated(_ error: SubprocessError, _ command: Command) -> any Error {
         let program = name(of: command)
         switch error.code {
         case .executableNotFound:
@@ -119,7 +119,7 @@ package enum CommandRunner {
         }
     }
 
-    private static func name(of command: Command) -> String {
+    static func name(of command: Command) -> String {
         String(command.executable.split(separator: "/").last ?? "command")
     }
 

@@ -1,0 +1,101 @@
+import CommandRunner
+import FoundationEssentials
+import Glibc
+import PlatformModel
+import ServiceRuntime
+
+/// The installation's own RabbitMQ node, with a port mapper of its own so that it meets no other node.
+struct BrokerNode: Sendable {
+    let state: StateDirectory
+    let ports: PortPlan
+    let user: SystemUser
+
+    private static let programs = "/usr/lib/rabbitmq/bin"
+    static let virtualHost = "workflow"
+
+    /// - Throws: ``OperatorError`` when RabbitMQ is not installed.
+    init(state: StateDirectory, ports: PortPlan) throws {
+        self.state = state
+        self.ports = ports
+        guard access("\(Self.programs)/rabbitmq-server", X_OK) == 0,
+            let user = geteuid() == 0 ? SystemUser(named: "rabbitmq") : .current
+        else { throw OperatorError("RabbitMQ is not installed", next: "apt-get install rabbitmq-server") }
+        self.user = user
+    }
+
+    private var home: String { state.rabbitmq }
+
+    /// Writes the node's settings; its user and virtual host are made when the node first boots.
+    func prepare(password: Secret) throws {
+        for path in [home, "\(home)/data", "\(home)/logs"] {
+            try StateFile.makeDirectory(path, mode: 0o750)
+            try user.own(path)
+        }
+        let configuration = """
+            # Written at every start of the platform.
+            listeners.tcp.1 = 127.0.0.1:\(ports[.broker])
+            default_vhost = \(Self.virtualHost)
+            default_user = workflow
+            default_pass = \(password.reveal())
+            default_permissions.configure = .*
+            default_permissions.read = .*
+            default_permissions.write = .*
+            default_user_tags.administrator = true
+            log.console = true
+            log.console.level = warning
+            log.file = false
+            disk_free_limit.absolute = 200MB
+
+            """
+        try writeOwned(configuration, "\(home)/rabbitmq.conf")
+        try writeOwned("[{kernel, [{inet_dist_use_interface, {127,0,0,1}}]}].\n", "\(home)/advanced.config")
+        try writeOwned("", "\(home)/enabled_plugins")
+    }
+
+    private func writeOwned(_ text: String, _ path: String) throws {
+        try StateFile.write(text, to: path, mode: 0o600)
+        try user.own(path)
+    }
+
+    private var environment: [String: String] {
+        [
+            "HOME": home, "ERL_EPMD_ADDRESS": "127.0.0.1", "ERL_EPMD_PORT": "\(ports[.epmd])",
+            "RABBITMQ_NODENAME": "workflow@localhost", "RABBITMQ_DIST_PORT": "\(ports[.brokerDistribution])",
+            "RABBITMQ_CONFIG_FILE": "\(home)/rabbitmq.conf",
+            "RABBITMQ_ADVANCED_CONFIG_FILE": "\(home)/advanced.config",
+            "RABBITMQ_CONF_ENV_FILE": "\(home)/none",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": "\(home)/enabled_plugins",
+            "RABBITMQ_MNESIA_BASE": "\(home)/data", "RABBITMQ_LOG_BASE": "\(home)/logs",
+            "RABBITMQ_PID_FILE": "\(home)/pid",
+            // Busy waiting of the schedulers buys latency nobody needs here with a core nobody can spare.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none",
+        ]
+    }
+
+    func portMapperPlan() -> ProcessPlan {
+        var command = Command(
+            "epmd", ["-address", "127.0.0.1", "-port", "\(ports[.epmd])"], environment: ["HOME": home],
+            grace: .seconds(3))
+        command.identity = user.identity
+        var plan = ProcessPlan(name: "epmd", command: command, readiness: .tcp(ports[.epmd]))
+        plan.patience = .seconds(3)
+        plan.tier = .foundation
+        return plan
+    }
+
+    func plan() -> ProcessPlan {
+        var command = Command(
+            "\(Self.programs)/rabbitmq-server", environment: environment, workingDirectory: home, grace: .seconds(30))
+        command.identity = user.identity
+        var plan = ProcessPlan(name: "broker", command: command, readiness: .amqp(ports[.broker]))
+        plan.after = ["epmd"]
+        plan.tier = .infrastructure
+        plan.address = "127.0.0.1:\(ports[.broker])"
+        plan.startLimit = .seconds(120)
+        return plan
+    }
+
+    func url(password: Secret) -> Secret {
+        Secret("amqp://workflow:\(password.reveal())@127.0.0.1:\(ports[.broker])/\(Self.virtualHost)")
+    }
+}
