@@ -24,7 +24,7 @@ struct DownCommand: AsyncParsableCommand {
     private func stop(_ state: StateDirectory, _ settings: Settings) async throws {
         let clock = ContinuousClock()
         let began = clock.now
-        let engine = ContainerEngine(state: state, registry: "127.0.0.1:\(settings.ports[.registry])")
+        let engine = ContainerEngine(state: state)
         if let supervisor = try Running.supervisor(of: state) {
             Console.say("Stopping the platform (supervisor \(supervisor.pid)) ...")
             supervisor.send(signal: SIGTERM)
@@ -51,7 +51,7 @@ struct DownCommand: AsyncParsableCommand {
         let size = try await CommandRunner.check(Command("du", ["-sh", "--one-file-system", state.root])).text
         Console.say("This deletes \(size.replacing("\t", with: "  ")): every app, release, image, key, database and log.")
         guard yes || confirmed() else { throw OperatorError("nothing was removed", next: "workflow down --remove --yes") }
-        let engine = ContainerEngine(state: state, registry: "127.0.0.1:\(settings.ports[.registry])")
+        let engine = ContainerEngine(state: state)
         try await engine.removeAll()
         if let hosts = settings.hostsFile { try HostsFile(path: hosts, owner: state.root).update(names: []) }
         try await CommandRunner.check(

@@ -117,13 +117,10 @@ struct PlatformPlan: Sendable {
             "CONTROLLER_LISTEN": "127.0.0.1:\(ports[.controller])",
             "CONTROLLER_WORKER_LISTEN": "127.0.0.1:\(ports[.worker])",
             "OIDC_CLIENT_ID": "controller", "STORAGE_URL": "file://\(state.storage)",
-            "PLATFORM_DOMAIN": settings.domain.text, "PLATFORM_HTTP_PORT": "\(ports[.http])",
-            "PLATFORM_HTTPS_PORT": "\(ports[.https])", "BUILDER_SSH_PORT": "\(ports[.ssh])",
-            "PASSPORT_URL": names.passportURL, "CONTROLLER_PUBLIC_URL": names.controllerURL,
+            "PLATFORM_DOMAIN": settings.domain.text, "PLATFORM_URL": names.controllerURL,
             "LOGGER_URL": "http://127.0.0.1:\(ports[.logger])", "REGISTRY_HOST": registryHost,
             "REGISTRY_TOKEN_SERVICE": "workflow-registry", "REGISTRY_TOKEN_ISSUER": "workflow-controller",
             "REGISTRY_TOKEN_PRIVATE_KEY_FILE": RegistryTokenKeys(state: state).privatePath,
-            "POD_LOG_DIRECTORY": state.podLogs,
         ]
         values.merge(engine.clientEnvironment) { _, new in new }
         return values
@@ -145,10 +142,11 @@ struct PlatformPlan: Sendable {
         var values = [
             "BUILDER_SSH_LISTEN": "\(settings.bind.first ?? "127.0.0.1"):\(ports[.ssh])",
             "BUILDER_HEALTH_LISTEN": "127.0.0.1:\(ports[.builderHealth])", "OIDC_CLIENT_ID": "builder",
-            "BUILDER_REPOSITORIES": state.repositories, "BUILDER_HOST_KEYS": state.sshKeys,
-            "STORAGE_URL": "file://\(state.storage)", "IMAGEBUILDER_PROGRAM": programs.path("imagebuilder"),
+            "BUILDER_GIT_DIRECTORY": state.repositories, "BUILDER_NAME": "builder",
+            "BUILDER_IMAGEBUILDER": programs.path("imagebuilder"), "STORAGE_URL": "file://\(state.storage)",
         ]
         values.merge(engine.buildEnvironment) { _, new in new }
+        values["BUILDER_IMAGEBUILDER_ENVIRONMENT"] = engine.buildEnvironment.keys.sorted().joined(separator: ",")
         let command = command("builder", secretsOf: "builder", values)
         var plan = plan("builder", command, port: ports[.builderHealth], after: ["controller", "engine", "registry"])
         plan.tier = .entrance

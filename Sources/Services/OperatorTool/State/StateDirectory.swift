@@ -25,7 +25,6 @@ struct StateDirectory: Hashable, Sendable {
     var shipper: String { "\(root)/shipper" }
     var sshKeys: String { "\(root)/keys/ssh" }
     var demo: String { "\(root)/demo" }
-    var engineSocket: String { "\(root)/run/podman.sock" }
 
     /// Where a service finds its secrets, one file a key.
     func secrets(of service: String) -> String { "\(root)/secrets/\(service)" }

@@ -61,7 +61,7 @@ struct Platform: Sendable {
     private func servers(_ settings: Settings) async throws -> BootSequence {
         let secrets = try SecretValues.load(from: state)
         let names = PlatformNames(domain: settings.domain, ports: settings.ports)
-        let engine = ContainerEngine(state: state, registry: "127.0.0.1:\(settings.ports[.registry])")
+        let engine = ContainerEngine(state: state)
         let plans = PlatformPlan(state: state, settings: settings, secrets: secrets, programs: programs, engine: engine)
         let cluster = try PostgresCluster(state: state, port: settings.ports[.postgres])
         let broker = try BrokerNode(state: state, ports: settings.ports)

@@ -106,8 +106,7 @@ struct SupervisorProcess: Sendable {
 
     private func stopApps() async {
         do {
-            guard let settings = try Settings.read(from: state) else { return }
-            let engine = ContainerEngine(state: state, registry: "127.0.0.1:\(settings.ports[.registry])")
+            let engine = ContainerEngine(state: state)
             guard engine.isPrepared else { return }
             let count = try await engine.stopContainers()
             logger.notice("Stopped the apps", metadata: ["containers": "\(count)"])
