@@ -1,4 +1,8 @@
+import ControllerService
+
 @main
 struct Entrypoint {
-    static func main() {}
+    static func main() async {
+        await ControllerCommand.launch()
+    }
 }

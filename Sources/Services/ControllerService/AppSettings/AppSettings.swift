@@ -13,6 +13,12 @@ struct AppSettings: Sendable, Equatable {
             case min, max
             case cpuPercent = "cpu_percent"
         }
+
+        init(min: Int, max: Int, cpuPercent: Int) {
+            self.min = min
+            self.max = max
+            self.cpuPercent = cpuPercent
+        }
     }
 
     var routable = true

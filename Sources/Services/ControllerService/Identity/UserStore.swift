@@ -31,10 +31,11 @@ struct UserStore: Sendable {
             """)
         let rows = try await executor.query(
             """
-            INSERT INTO users (id, username, email, first_name, last_name, is_staff, is_superuser, is_active)
-            VALUES (\(info.id), \(info.username), \(info.email), \(info.firstName), \(info.lastName), \(info.isStaff),
-                \(info.isSuperuser), \(info.isActive))
+            INSERT INTO users (id, username, email, email_verified, first_name, last_name, is_staff, is_superuser, is_active)
+            VALUES (\(info.id), \(info.username), \(info.email), \(info.emailVerified), \(info.firstName),
+                \(info.lastName), \(info.isStaff), \(info.isSuperuser), \(info.isActive))
             ON CONFLICT (id) DO UPDATE SET username = excluded.username, email = excluded.email,
+                email_verified = excluded.email_verified,
                 first_name = excluded.first_name, last_name = excluded.last_name, is_staff = excluded.is_staff,
                 is_superuser = excluded.is_superuser, is_active = excluded.is_active, last_login = now()
             RETURNING \(sql: Self.columns)

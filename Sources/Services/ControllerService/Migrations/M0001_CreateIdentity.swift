@@ -12,6 +12,7 @@ enum M0001_CreateIdentity {
                 id bigint PRIMARY KEY,
                 username text NOT NULL CONSTRAINT users_username_key UNIQUE,
                 email text NOT NULL DEFAULT '',
+                email_verified boolean NOT NULL DEFAULT false,
                 first_name text NOT NULL DEFAULT '',
                 last_name text NOT NULL DEFAULT '',
                 is_staff boolean NOT NULL DEFAULT false,

@@ -4,7 +4,7 @@ struct Structure: Sendable, Equatable {
 
     init(_ counts: [String: Int] = [:]) { self.counts = counts }
 
-    package subscript(_ ptype: String) -> Int { counts[ptype] ?? 0 }
+    subscript(_ ptype: String) -> Int { counts[ptype] ?? 0 }
 
     /// The structure once a release with `ptypes` is deployed.
     ///

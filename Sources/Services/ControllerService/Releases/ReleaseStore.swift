@@ -61,14 +61,16 @@ struct ReleaseStore: Sendable {
     }
 
     /// The release before `release` that counts as deployed: with autorollback on one that succeeded, else any.
+    ///
+    /// - Parameter release: nil for a release that is about to be made.
     func previous(
-        to release: ReleaseNumber, of app: UUID, in executor: some SQLExecutor
+        to release: ReleaseNumber?, of app: UUID, in executor: some SQLExecutor
     ) async throws(PostgresError) -> Release? {
         try first(
             try await executor.query(
                 """
                 SELECT \(sql: Self.columns) FROM releases
-                WHERE app = \(app) AND version <> \(release.value) AND (NOT failed AND state = 'succeed' OR NOT coalesce((
+                WHERE app = \(app) AND version <> \(release?.value ?? 0) AND (NOT failed AND state = 'succeed' OR NOT coalesce((
                     SELECT autorollback FROM app_settings WHERE app = \(app) ORDER BY sequence DESC LIMIT 1), true))
                 ORDER BY version DESC LIMIT 1
                 """))

@@ -18,6 +18,8 @@ struct Refusal: Error, Equatable {
         case document(code: String, message: String)
         /// Any JSON, for bodies that are passed through or fixed by another contract.
         case json(JSONValue)
+        /// An HTML page with this text.
+        case page(String)
         case empty
     }
 

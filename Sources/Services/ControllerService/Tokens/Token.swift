@@ -28,6 +28,21 @@ struct OAuthTokens: Codable, Sendable, Equatable {
         case refreshToken = "refresh_token"
     }
 
+    init(accessToken: String, expiresIn: Int, tokenType: String = "Bearer", scope: String = "", refreshToken: String) {
+        self.accessToken = accessToken
+        self.expiresIn = expiresIn
+        self.tokenType = tokenType
+        self.scope = scope
+        self.refreshToken = refreshToken
+    }
+
+    /// For providers that answer a refresh without a new refresh token: the old one goes on.
+    func keepingRefreshToken(of old: OAuthTokens) -> OAuthTokens {
+        OAuthTokens(
+            accessToken: accessToken, expiresIn: expiresIn, tokenType: tokenType, scope: scope,
+            refreshToken: old.refreshToken)
+    }
+
     init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         accessToken = try container.decode(String.self, forKey: .accessToken)
