@@ -52,7 +52,8 @@ struct Rollout: Sendable {
         let kept = plans.flatMap(\.kept).filter(\.isRunning)
         let fresh = try await status(of: started, app: app)
         let old = plans.flatMap(\.surplus) + present.filter { obsolete.contains($0.processType.text) }
-        try await switchOver(app: app, to: kept + fresh, from: old)
+        let alive = Set((present + fresh).map(\.name.text))
+        try await switchOver(app: app, to: kept + fresh, from: old, alive: alive)
         if !started.isEmpty { try await progress.phase("switch", Self.draining(old), since: start) }
         try await stop(old, plans)
     }
@@ -137,16 +138,16 @@ struct Rollout: Sendable {
     }
 
     /// One transaction sends requests to the new processes and none to the old ones; then the edge confirms.
-    private func switchOver(app: App, to current: [PodStatus], from old: [PodStatus]) async throws {
+    private func switchOver(
+        app: App, to current: [PodStatus], from old: [PodStatus], alive: Set<String>
+    ) async throws {
         let store = EndpointStore()
         try await pool.withTransaction { transaction in
             let before = try await store.all(of: app.uuid, in: transaction)
-            let leaving = Set(old.map(\.name.text))
-            let names = Set(current.map(\.name.text)).union(leaving)
-            // Endpoints of instances that are gone: their process types may belong to another rollout, the rest not.
-            let gone = before.filter { $0.state == .draining && !names.contains($0.pod) }.map(\.pod)
+            // Instances the engine does not know any more: lost with a machine, or removed by a killed worker.
+            let gone = before.map(\.pod).filter { !alive.contains($0) }
             try await store.remove(pods: gone, in: transaction)
-            try await store.set(.draining, pods: Array(leaving), in: transaction)
+            try await store.set(.draining, pods: old.map(\.name.text), in: transaction)
             for pod in current {
                 guard let endpoint = pod.endpoint else { continue }
                 try await store.put(

@@ -1,0 +1,140 @@
+import FoundationEssentials
+import PlatformModel
+import Postgres
+import TaskOutbox
+import TestSupport
+import Testing
+
+@testable import ControllerService
+
+@Suite(.enabled(if: TestEnvironment.hasServers), .timeLimit(.minutes(2)))
+struct AppConvergerTests {
+    @Test func aFirstReleaseIsStartedAndRouted() async throws {
+        try await DeployFixture.run { fixture in
+            let deployment = try await fixture.push("registry/shop@sha256:1")
+            try await fixture.converger.converge(fixture.app)
+            #expect(try await fixture.deployment(deployment.uuid) == .succeed)
+            #expect(fixture.engine.history == ["start web v1", "ready web v1"])
+            #expect(try await fixture.backends().map(\.port) == [8080])
+            #expect(try await AppStore().find(fixture.app, in: fixture.pool)?.liveRelease == deployment.release)
+            let pods = try await ObservedPodStore().all(of: fixture.app, in: fixture.pool)
+            #expect(pods.map(\.state) == ["up"])
+        }
+    }
+
+    @Test func theNewReleaseServesBeforeTheOldOneStops() async throws {
+        try await DeployFixture.run { fixture in
+            try await fixture.push("registry/shop@sha256:1")
+            try await fixture.converger.converge(fixture.app)
+            try await fixture.push("registry/shop@sha256:2")
+            try await fixture.converger.converge(fixture.app)
+            #expect(
+                fixture.engine.history == [
+                    "start web v1", "ready web v1", "start web v2", "ready web v2", "remove web v1",
+                ])
+            #expect(try await fixture.backends().count == 1)
+        }
+    }
+
+    @Test func aSickReleaseLeavesTheOldOneServing() async throws {
+        try await DeployFixture.run { fixture in
+            try await fixture.push("registry/shop@sha256:1")
+            try await fixture.converger.converge(fixture.app)
+            let before = try await fixture.backends()
+            fixture.engine.makeSick("registry/shop@sha256:2")
+            let bad = try await fixture.push("registry/shop@sha256:2")
+            try await fixture.converger.converge(fixture.app)
+            #expect(try await fixture.deployment(bad.uuid) == .crashed)
+            #expect(try await fixture.backends() == before)
+            #expect(fixture.engine.all.map(\.release.value) == [1])
+            let release = try #require(try await ReleaseStore().find(bad.release, in: fixture.pool))
+            #expect(release.state == .crashed && release.failed)
+            #expect(release.exception == "The process web exited with status 1.")
+        }
+    }
+
+    @Test func convergingTwiceChangesNothing() async throws {
+        try await DeployFixture.run { fixture in
+            try await fixture.push("registry/shop@sha256:1")
+            try await fixture.converger.converge(fixture.app)
+            try await fixture.converger.converge(fixture.app)
+            #expect(fixture.engine.history == ["start web v1", "ready web v1"])
+        }
+    }
+
+    @Test func scalingStartsAndStopsInstances() async throws {
+        try await DeployFixture.run { fixture in
+            try await fixture.push("registry/shop@sha256:1")
+            try await fixture.converger.converge(fixture.app)
+            try await fixture.scale(["web": 3])
+            try await fixture.converger.converge(fixture.app)
+            #expect(fixture.engine.all.count == 3)
+            #expect(try await fixture.backends().count == 3)
+            try await fixture.scale(["web": 0])
+            try await fixture.converger.converge(fixture.app)
+            #expect(fixture.engine.all.isEmpty)
+            #expect(try await fixture.backends().isEmpty)
+        }
+    }
+
+    @Test func everythingIsStartedAgainAfterALoss() async throws {
+        try await DeployFixture.run { fixture in
+            try await fixture.push("registry/shop@sha256:1")
+            try await fixture.converger.converge(fixture.app)
+            fixture.engine.loseEverything()
+            try await fixture.converger.converge(fixture.app)
+            #expect(fixture.engine.all.count == 1)
+            #expect(try await fixture.backends().count == 1)
+        }
+    }
+
+    @Test func anEngineThatIsAwayIsTriedAgainWithoutFailingTheRelease() async throws {
+        try await DeployFixture.run { fixture in
+            let deployment = try await fixture.push("registry/shop@sha256:1")
+            fixture.engine.setAway(true)
+            await #expect(throws: EngineError.self) { try await fixture.converger.converge(fixture.app) }
+            #expect(try await fixture.deployment(deployment.uuid) == .running)
+            fixture.engine.setAway(false)
+            try await fixture.converger.converge(fixture.app)
+            #expect(try await fixture.deployment(deployment.uuid) == .succeed)
+        }
+    }
+
+    @Test func onlyTheNewestOfTwoPushesIsDeployed() async throws {
+        try await DeployFixture.run { fixture in
+            let older = try await fixture.push("registry/shop@sha256:1")
+            let newer = try await fixture.push("registry/shop@sha256:2")
+            try await fixture.converger.converge(fixture.app)
+            #expect(try await fixture.deployment(older.uuid) == .superseded)
+            #expect(try await fixture.deployment(newer.uuid) == .succeed)
+            #expect(fixture.engine.history == ["start web v2", "ready web v2"])
+        }
+    }
+
+    @Test func aDestroyedAppLeavesNothing() async throws {
+        try await DeployFixture.run { fixture in
+            try await fixture.push("registry/shop@sha256:1")
+            try await fixture.converger.converge(fixture.app)
+            let app = try #require(try await AppStore().find(fixture.app, in: fixture.pool))
+            try await fixture.pool.withTransaction { try await AppStore().destroy(app, by: "ada", in: $0) }
+            try await fixture.converger.converge(fixture.app)
+            #expect(fixture.engine.all.isEmpty)
+            #expect(fixture.engine.removedApps == [app.id])
+            #expect(try await AppStore().destroyedName(fixture.app, in: fixture.pool) == nil)
+        }
+    }
+
+    @Test func twoWorkersDoNotMeet() async throws {
+        try await DeployFixture.run { fixture in
+            try await fixture.push("registry/shop@sha256:1")
+            let key = "app:\(fixture.app.uuidString.lowercased())"
+            let leases = LeaseStore(pool: fixture.pool)
+            let fence = try #require(try await leases.acquire(key, holder: "other", for: .seconds(60)))
+            await #expect(throws: LeaseHeld.self) { try await fixture.converger.converge(fixture.app) }
+            #expect(fixture.engine.history.isEmpty)
+            try await leases.release(key, fence: fence)
+            try await fixture.converger.converge(fixture.app)
+            #expect(fixture.engine.all.count == 1)
+        }
+    }
+}

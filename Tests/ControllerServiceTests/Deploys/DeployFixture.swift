@@ -1,0 +1,104 @@
+import FoundationEssentials
+import Logging
+import OpenSSLCrypto
+import PlatformModel
+import Postgres
+import PostgresTestSupport
+import TaskOutbox
+
+@testable import ControllerService
+
+/// An app with its rows in a real database, a worker and an engine in memory.
+struct DeployFixture: Sendable {
+    let pool: PostgresPool
+    let engine = MemoryEngine()
+    let app: UUID
+    let converger: AppConverger
+    let configs: ConfigStore
+    private let routing: RoutingStore
+
+    static func run(_ body: @Sendable (DeployFixture) async throws -> Void) async throws {
+        try await withScratchDatabase { database in
+            let pool = database.pool(size: 6)
+            try await Migrator(migrations: ControllerMigrations.all, lockKey: ControllerMigrations.lockKey)
+                .run(pool, logger: database.logger)
+            let fixture = try await DeployFixture(database, pool)
+            // A router that confirms every table at once.
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await fixture.confirmRoutes(database) }
+                defer { group.cancelAll() }
+                try await body(fixture)
+            }
+        }
+    }
+
+    private init(_ database: ScratchDatabase, _ pool: PostgresPool) async throws {
+        self.pool = pool
+        let vault = Vault(box: try AESGCMBox(key: SecureRandom.bytes(32)))
+        configs = ConfigStore(vault: vault)
+        routing = RoutingStore(platformDomain: "workflow.test")
+        app = UUID()
+        let workspace = UUID()
+        try await pool.execute("INSERT INTO workspaces (uuid, id, email) VALUES (\(workspace), 'acme1', 'a@example.com')")
+        try await pool.execute(
+            "INSERT INTO apps (uuid, id, workspace, structure) VALUES (\(app), 'shopping', \(workspace), '{}')")
+        let notifications = PostgresNotifications(url: database.url, logger: database.logger)
+        converger = AppConverger(
+            pool: pool, engine: engine,
+            routes: RouteSwitch(pool: pool, notifications: notifications, store: routing),
+            configs: configs, limits: .standard, leases: LeaseStore(pool: pool), holder: "worker-1",
+            readyLimit: .seconds(5), appURL: { "http://\($0).workflow.test" }, credentials: { _ in nil },
+            logger: database.logger)
+    }
+
+    private func confirmRoutes(_ database: ScratchDatabase) async throws {
+        let feed = RoutingFeed(
+            pool: pool, notifications: PostgresNotifications(url: database.url, logger: database.logger),
+            store: routing)
+        var version = 0
+        while !Task.isCancelled {
+            guard let table = try await feed.table(after: version, waiting: .seconds(30)) else { continue }
+            version = table.version
+            try await feed.confirm(version)
+        }
+    }
+
+    /// Adds a build, a config and a release of `image`, with a deployment of it.
+    @discardableResult
+    func push(_ image: String, procfile: [String: String] = [:]) async throws -> Deployment {
+        try await pool.withTransaction { transaction in
+            let build = UUID()
+            try await transaction.execute(
+                """
+                INSERT INTO builds (uuid, app, image, stack, sha, procfile, dockerfile, port)
+                VALUES (\(build), \(app), \(image), 'container', '8f3c2a1b', \(json: procfile), 'FROM scratch', 8080)
+                """)
+            let config = try await configs.insert(ConfigDocument(), app: app, in: transaction)
+            let release = try await ReleaseStore().insert(
+                NewRelease(app: app, config: config.uuid, build: build, summary: "acme1 deployed 8f3c2a1"),
+                in: transaction)
+            let ptypes = procfile.isEmpty ? ["web"] : procfile.keys.sorted()
+            return try await DeploymentStore().open(
+                .init(
+                    app: app, release: release.uuid,
+                    generation: try await AppStore().advanceGeneration(of: app, in: transaction), ptypes: ptypes,
+                    isForced: false, requestedBy: "ada", buildRun: nil),
+                in: transaction)
+        }
+    }
+
+    func scale(_ counts: [String: Int]) async throws {
+        try await pool.withTransaction { transaction in
+            try await AppStore().setStructure(Structure(counts), of: app, in: transaction)
+        }
+    }
+
+    func deployment(_ uuid: UUID) async throws -> Deployment.State? {
+        try await DeploymentStore().find(uuid, in: pool)?.state
+    }
+
+    /// Addresses the edge sends requests to.
+    func backends() async throws -> [RoutingTable.Host.Backend] {
+        try await routing.refresh(pool).hosts.first { $0.host == "shopping.workflow.test" }?.backends ?? []
+    }
+}
