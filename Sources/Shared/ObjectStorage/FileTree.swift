@@ -41,29 +41,38 @@ package struct FileTree: Sendable {
         }
     }
 
-    /// Moves a file onto its final path, replacing one already there, and creates the folders above it.
-    package func move(_ source: String, to target: String) throws(FileFailure) {
-        if rename(source, target) != 0 {
-            let failure = FileFailure(operation: "rename")
-            guard failure.condition == .missing, try status(source) != nil else { throw failure }
-            try makeDirectory(Self.parent(of: target))
-            guard rename(source, target) == 0 else { throw FileFailure(operation: "rename") }
+    /// Makes files appear at their paths, in the order given, replacing what is there and creating folders as needed.
+    ///
+    /// All contents are flushed before the first file appears, and all entries before the call returns, so that many files
+    /// cost hardly more than one. After a crash a file may be there while a later one of the list is not.
+    package func place(_ placements: [FilePlacement]) throws(FileFailure) {
+        do throws(FileFailure) {
+            for placement in placements {
+                try makeDirectory(Self.parent(of: placement.path))
+                guard let bytes = placement.bytes else { continue }
+                let file = try OpenFile(placement.source, .creating)
+                try file.write(bytes)
+                if isDurable { try file.synchronize() }
+            }
+            for placement in placements where rename(placement.source, placement.path) != 0 {
+                throw FileFailure(operation: "rename")
+            }
+        } catch {
+            // The first failure is the one to report; what stays of the new files is swept at the next start.
+            for placement in placements where placement.bytes != nil { _ = unlink(placement.source) }
+            throw error
         }
-        try synchronizeDirectory(Self.parent(of: target))
+        for folder in Set(placements.map { Self.parent(of: $0.path) }) { try synchronizeDirectory(folder) }
+    }
+
+    /// Moves a flushed file onto its final path, replacing one already there, and creates the folders above it.
+    package func move(_ source: String, to target: String) throws(FileFailure) {
+        try place([FilePlacement(target, movedFrom: source)])
     }
 
     /// Replaces a small file as a whole; `temporary` is a path on the same file system that nobody else uses.
     package func replace(_ path: String, with bytes: [UInt8], temporary: String) throws(FileFailure) {
-        do throws(FileFailure) {
-            let file = try OpenFile(temporary, .creating)
-            try file.write(bytes)
-            if isDurable { try file.synchronize() }
-            try move(temporary, to: path)
-        } catch {
-            // The first failure is the one to report; the temporary file is swept at the next start.
-            _ = unlink(temporary)
-            throw error
-        }
+        try place([FilePlacement(path, bytes: bytes, temporary: temporary)])
     }
 
     /// Reads a small file, at most `limit` bytes of it; nil when it is missing.

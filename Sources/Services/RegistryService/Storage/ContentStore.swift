@@ -28,24 +28,25 @@ struct ContentStore: Sendable {
         return bytes
     }
 
-    /// Makes a complete, verified and flushed file the content of `digest`.
+    /// What has to be placed to make a complete, verified and flushed file the content of `digest`.
     ///
-    /// When the same content is there already, the new file is dropped and the old one's age reset, so that a collection
-    /// in progress spares it. Content of another length is damaged and replaced.
-    func commit(_ path: String, as digest: ImageDigest, size: Int) throws {
-        let target = layout.blob(digest)
-        if try files.status(target)?.size == size, try files.touch(target) {
-            try files.remove(path)
-        } else {
-            try files.move(path, to: target)
-        }
+    /// Nil when the same content is there already: then the new file is dropped and the old one's age reset, so that a
+    /// collection in progress spares it. Content of another length is damaged and replaced.
+    func placement(of path: String, as digest: ImageDigest, size: Int) throws -> FilePlacement? {
+        guard try isPresent(digest, size: size) else { return FilePlacement(layout.blob(digest), movedFrom: path) }
+        try files.remove(path)
+        return nil
     }
 
-    /// Stores content held in memory whose digest the caller has verified.
-    func commit(_ bytes: [UInt8], as digest: ImageDigest, temporary: String) throws {
-        let target = layout.blob(digest)
-        if try files.status(target)?.size == bytes.count, try files.touch(target) { return }
-        try files.replace(target, with: bytes, temporary: temporary)
+    /// What has to be placed to store content held in memory whose digest the caller has verified; nil when it is there.
+    func placement(of bytes: [UInt8], as digest: ImageDigest) throws -> FilePlacement? {
+        guard try !isPresent(digest, size: bytes.count) else { return nil }
+        return FilePlacement(layout.blob(digest), bytes: bytes, temporary: layout.temporary())
+    }
+
+    private func isPresent(_ digest: ImageDigest, size: Int) throws -> Bool {
+        let path = layout.blob(digest)
+        return try files.status(path)?.size == size && files.touch(path)
     }
 }
 

@@ -1,7 +1,6 @@
 import ConcurrencyPrimitives
 import OCIRegistry
 import ObjectStorage
-import OpenSSLCrypto
 
 /// A blob of a repository.
 struct VisibleBlob: Sendable {
@@ -43,8 +42,12 @@ extension RegistryStorage {
                 }
                 if files.isDurable { try session.synchronize() }
                 let size = session.size
-                try content.commit(layout.uploadData(session.id), as: digest, size: size)
-                try metadata.setLink(BlobLink(size: size), digest, in: session.record.repository)
+                let name = session.record.repository
+                let placements = [
+                    try content.placement(of: layout.uploadData(session.id), as: digest, size: size),
+                    try metadata.placement(of: BlobLink(size: size), digest, in: name),
+                ]
+                try files.place(placements.compactMap(\.self))
             }
         }
         try await uploads.end(session.id)
@@ -57,7 +60,9 @@ extension RegistryStorage {
                 guard let link = try metadata.link(digest, in: source),
                     try content.status(digest)?.size == link.size, try files.touch(layout.blob(digest))
                 else { return false }
-                try metadata.setLink(link, digest, in: target)
+                if let placement = try metadata.placement(of: link, digest, in: target) {
+                    try files.place([placement])
+                }
                 return true
             }
         }

@@ -2,7 +2,6 @@ import ConcurrencyPrimitives
 import FoundationEssentials
 import OCIRegistry
 import ObjectStorage
-import OpenSSLCrypto
 
 /// A manifest of a repository with its exact bytes.
 struct StoredManifest: Sendable {
@@ -54,20 +53,18 @@ extension RegistryStorage {
                 }
             }
             try await digests.withKey(digest) {
-                try await threads.run { [content, metadata, layout] in
-                    try content.commit(
-                        bytes, as: digest, temporary: "\(layout.incoming)/\(SecureRandom.hex(16))")
-                    try metadata.setManifest(record, digest, in: name)
+                try await threads.run { [content, metadata, files] in
+                    var placements = [try content.placement(of: bytes, as: digest)]
+                    placements.append(try metadata.placement(of: record, digest, in: name))
+                    if let subject = record.subject {
+                        let descriptor = Descriptor(
+                            mediaType: record.mediaType, digest: digest, size: record.size,
+                            annotations: manifest.annotations, artifactType: record.artifactType)
+                        placements.append(try metadata.placement(of: descriptor, about: subject, in: name))
+                    }
+                    for tag in Set(tags) { placements.append(try metadata.placement(of: tag, to: digest, in: name)) }
+                    try files.place(placements.compactMap(\.self))
                 }
-            }
-            try await threads.run { [metadata] in
-                if let subject = record.subject {
-                    let descriptor = Descriptor(
-                        mediaType: record.mediaType, digest: digest, size: record.size,
-                        annotations: manifest.annotations, artifactType: record.artifactType)
-                    try metadata.setReferrer(descriptor, of: subject, in: name)
-                }
-                for tag in tags { try metadata.setTag(tag, to: digest, in: name) }
             }
         }
     }

@@ -32,11 +32,18 @@ struct RegistryStorage: Sendable {
         self.threads = threads
         content = ContentStore(layout: layout, files: files)
         metadata = RepositoryFiles(layout: layout, files: files)
-        uploads = UploadSessions(layout: layout, files: files, threads: threads)
+        // An upload that is not confirmed yet may be lost with the power; its data is flushed when it becomes a blob.
+        uploads = UploadSessions(layout: layout, files: FileTree(isDurable: false), threads: threads)
         lock = try await threads.run {
             for folder in [root, layout.blobs, layout.repositories, layout.uploads, layout.incoming] {
                 try files.makeDirectory(folder)
             }
+            // Made ahead and flushed together, so that no push waits for a new folder to be flushed.
+            for byte in 0...UInt8.max {
+                try FileTree(isDurable: false).makeDirectory("\(layout.blobs)/sha256/\(Hex.encode([byte]))")
+            }
+            try files.synchronizeDirectory("\(layout.blobs)/sha256")
+            try files.synchronizeDirectory(layout.blobs)
             guard let lock = StorageLock(layout.lock) else { throw StorageInUse(root: root) }
             for name in try files.names(in: layout.incoming) { try files.remove("\(layout.incoming)/\(name)") }
             return lock

@@ -1,7 +1,6 @@
 import FoundationEssentials
 import OCIRegistry
 import ObjectStorage
-import OpenSSLCrypto
 
 /// The metadata of repositories as small files, each written as a whole. Blocking.
 ///
@@ -23,10 +22,11 @@ struct RepositoryFiles: Sendable {
         try record(BlobLink.self, layout.blobLink(digest, in: name))
     }
 
-    func setLink(_ link: BlobLink, _ digest: ImageDigest, in name: RepositoryName) throws {
+    /// What makes a blob visible; nil when it is visible already, whose age is reset then.
+    func placement(of link: BlobLink, _ digest: ImageDigest, in name: RepositoryName) throws -> FilePlacement? {
         let path = layout.blobLink(digest, in: name)
-        if try record(BlobLink.self, path) == link, try files.touch(path) { return }
-        try write(link, to: path)
+        if try record(BlobLink.self, path) == link, try files.touch(path) { return nil }
+        return try placement(of: link, at: path)
     }
 
     func removeLink(_ digest: ImageDigest, in name: RepositoryName) throws -> Bool {
@@ -39,8 +39,10 @@ struct RepositoryFiles: Sendable {
         try record(ManifestRecord.self, layout.manifest(digest, in: name))
     }
 
-    func setManifest(_ record: ManifestRecord, _ digest: ImageDigest, in name: RepositoryName) throws {
-        try write(record, to: layout.manifest(digest, in: name))
+    func placement(
+        of record: ManifestRecord, _ digest: ImageDigest, in name: RepositoryName
+    ) throws -> FilePlacement {
+        try placement(of: record, at: layout.manifest(digest, in: name))
     }
 
     /// Removes a manifest and its tags and referrer entry; tells whether it was there.
@@ -70,9 +72,11 @@ struct RepositoryFiles: Sendable {
         return try? ImageDigest(String(decoding: bytes, as: UTF8.self))
     }
 
-    func setTag(_ tag: ImageTag, to digest: ImageDigest, in name: RepositoryName) throws {
-        if try resolve(tag, in: name) == digest { return }
-        try replace(layout.tag(tag, in: name), with: Array("\(digest)".utf8))
+    /// What makes a tag point to a digest; nil when it does already.
+    func placement(of tag: ImageTag, to digest: ImageDigest, in name: RepositoryName) throws -> FilePlacement? {
+        if try resolve(tag, in: name) == digest { return nil }
+        return FilePlacement(
+            layout.tag(tag, in: name), bytes: Array("\(digest)".utf8), temporary: layout.temporary())
     }
 
     func removeTag(_ tag: ImageTag, in name: RepositoryName) throws -> Bool {
@@ -87,8 +91,10 @@ struct RepositoryFiles: Sendable {
 
     // MARK: Referrers
 
-    func setReferrer(_ descriptor: Descriptor, of subject: ImageDigest, in name: RepositoryName) throws {
-        try write(descriptor, to: layout.referrer(descriptor.digest, of: subject, in: name))
+    func placement(
+        of descriptor: Descriptor, about subject: ImageDigest, in name: RepositoryName
+    ) throws -> FilePlacement {
+        try placement(of: descriptor, at: layout.referrer(descriptor.digest, of: subject, in: name))
     }
 
     func referrers(of subject: ImageDigest, in name: RepositoryName) throws -> [Descriptor] {
@@ -131,11 +137,7 @@ struct RepositoryFiles: Sendable {
         try files.read(path, limit: Self.recordLimit).flatMap { RecordCoding.decode(type, $0) }
     }
 
-    private func write(_ record: some Encodable, to path: String) throws {
-        try replace(path, with: try RecordCoding.encode(record))
-    }
-
-    private func replace(_ path: String, with bytes: [UInt8]) throws {
-        try files.replace(path, with: bytes, temporary: "\(layout.incoming)/\(SecureRandom.hex(16))")
+    private func placement(of record: some Encodable, at path: String) throws -> FilePlacement {
+        FilePlacement(path, bytes: try RecordCoding.encode(record), temporary: layout.temporary())
     }
 }

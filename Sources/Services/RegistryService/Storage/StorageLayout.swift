@@ -1,4 +1,5 @@
 import OCIRegistry
+import OpenSSLCrypto
 
 /// Where everything lies below the storage folder.
 ///
@@ -22,6 +23,9 @@ struct StorageLayout: Sendable {
     var repositories: String { "\(root)/repositories" }
     var uploads: String { "\(root)/uploads" }
     var incoming: String { "\(root)/incoming" }
+
+    /// A path for a small file being written that nobody else uses.
+    func temporary() -> String { "\(incoming)/\(SecureRandom.hex(16))" }
 
     func blob(_ digest: ImageDigest) -> String {
         "\(blobs)/\(digest.algorithm.rawValue)/\(digest.encoded.prefix(2))/\(digest.encoded)"
