@@ -61,7 +61,7 @@ extension RegistryAPI {
         _ request: Request
     ) async throws -> Response {
         guard request.method != .head else {
-            return Response(status: status, headers: fields, body: .init(contentLength: range.count) { _ in })
+            return .head(status, fields, length: range.count)
         }
         metrics.countSent(range.count)
         if range.count <= Self.smallBlob {

@@ -33,10 +33,7 @@ extension RegistryAPI {
         if request.headers[.ifNoneMatch]?.contains("\"\(manifest.digest)\"") == true {
             return .empty(.notModified, fields)
         }
-        guard request.method != .head else {
-            return Response(
-                status: .ok, headers: fields, body: .init(contentLength: manifest.bytes.count) { _ in })
-        }
+        guard request.method != .head else { return .head(.ok, fields, length: manifest.bytes.count) }
         return Response(
             status: .ok, headers: fields, body: .init(byteBuffer: ByteBuffer(bytes: manifest.bytes)))
     }

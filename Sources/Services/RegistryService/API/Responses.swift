@@ -9,6 +9,13 @@ extension Response {
         Response(status: status, headers: headers)
     }
 
+    /// The answer to a HEAD request: the fields a GET would have, with the length of the body that is left out.
+    static func head(_ status: HTTPResponse.Status, _ headers: HTTPFields, length: Int) -> Response {
+        Response(
+            status: status, headers: headers,
+            body: .init(contentLength: length) { writer in try await writer.finish(nil) })
+    }
+
     /// An answer of literal JSON.
     static func json(_ text: String) -> Response {
         Response(
