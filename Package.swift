@@ -132,8 +132,8 @@ let package = Package(
 
         // MARK: - Shared
 
-        shared("AMQPClient", ["CLibRabbitMQ", "CSystemCalls", "ConcurrencyPrimitives", logging, metrics]),
-        tests("AMQPClient"),
+        shared("AMQPClient", ["CLibRabbitMQ", "CSystemCalls", "ConcurrencyPrimitives", "PlatformModel", logging, metrics]),
+        tests("AMQPClient", [logging]),
         shared("AccessTokens", ["ConcurrencyPrimitives", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", "ServiceHTTP", hummingbird, httpTypes, jwtKit, logging]),
         tests("AccessTokens", ["CurlTransfer", "OpenSSLCrypto", hummingbird, hummingbirdTesting, jwtKit]),
         shared("CommandRunner", ["CSystemCalls", "ConcurrencyPrimitives", logging, subprocess, systemPackage]),
@@ -157,7 +157,7 @@ let package = Package(
         shared("PodmanClient", ["CommandRunner", "ConcurrencyPrimitives", "CurlTransfer", "PlatformModel", httpTypes, logging, nioCore, nioPosix]),
         tests("PodmanClient"),
         shared("Postgres", ["CLibPQ", "ConcurrencyPrimitives", "PlatformModel", lifecycle, logging, metrics]),
-        tests("Postgres"),
+        tests("Postgres", [logging]),
         shared("SSHServer", ["CLibSSH", "CSystemCalls", "ConcurrencyPrimitives", logging, metrics]),
         tests("SSHServer", ["CommandRunner", logging]),
         shared("ServiceHTTP", ["MetricsExposition", "PlatformModel", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging, metrics, nioCore]),

@@ -34,11 +34,9 @@ import PlatformModel
         guard let opened = unsafe opened else { throw PostgresError(.unavailable, detail: "out of memory") }
         guard unsafe PQstatus(opened) == CONNECTION_OK else {
             let message = unsafe String(cString: PQerrorMessage(opened))
-            let isRefused = unsafe PQconnectionNeedsPassword(opened) != 0 || PQconnectionUsedPassword(opened) != 0
             unsafe PQfinish(opened)
-            // libpq keeps no SQLSTATE for a failed connection; a refusal after a password was asked for is the nearest.
-            let isAuthentication = isRefused && message.contains("authentication failed")
-            throw PostgresError(isAuthentication ? .authenticationFailed : .unavailable, detail: message)
+            // libpq keeps no SQLSTATE for a failed connection, so a wrong password cannot be told from a dead server.
+            throw PostgresError(.unavailable, detail: message)
         }
         unsafe pointer = unsafe opened
         unsafe PQsetnonblocking(opened, 1)

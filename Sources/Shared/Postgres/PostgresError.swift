@@ -8,7 +8,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
         private enum Kind: String, CaseIterable {
             case uniqueViolation, foreignKeyViolation, checkViolation, notNullViolation, exclusionViolation
             case serializationFailure, deadlock, lockNotAvailable
-            case connectionLost, unavailable, authenticationFailed, commitOutcomeUnknown
+            case connectionLost, unavailable, commitOutcomeUnknown
             case poolExhausted, closed, timeout, cancelled
             case dataException, invalidStatement, decoding, noRow, migration, server
         }
@@ -37,10 +37,8 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
         package static let lockNotAvailable = Code(.lockNotAvailable)
         /// The connection broke; whether the statement took effect is unknown unless it was in a transaction.
         package static let connectionLost = Code(.connectionLost)
-        /// No connection could be made.
+        /// No connection could be made: the server is away or refuses the user, password or database.
         package static let unavailable = Code(.unavailable)
-        /// The server refused the user or password.
-        package static let authenticationFailed = Code(.authenticationFailed)
         /// The connection broke during COMMIT: the transaction may have been applied or not.
         package static let commitOutcomeUnknown = Code(.commitOutcomeUnknown)
         /// All connections stayed busy for the time a caller may wait.
@@ -127,7 +125,6 @@ extension PostgresError.Code {
         case "57014": .timeout
         case "53300", "57P03": .unavailable
         case "57P01", "57P02", "57P05", "25P03": .connectionLost
-        case "28000", "28P01": .authenticationFailed
         default: ofClass(sqlState.prefix(2))
         }
     }

@@ -80,13 +80,6 @@ final class StatementRequest: Sendable {
         return continuation != nil
     }
 
-    /// Puts a request that was taken but not begun back to waiting.
-    func restart() {
-        state.withLock { state in
-            if case .running(let continuation, _) = state { state = .waiting(continuation) }
-        }
-    }
-
     private func cancel() {
         isCancelled.store(true, ordering: .releasing)
         let wake = state.withLock { state -> WakeSignal? in

@@ -22,3 +22,11 @@ static inline amqp_rpc_reply_t amqp_shim_login_plain(amqp_connection_state_t sta
                                                      int frame_max, int heartbeat, const char *user, const char *password) {
     return amqp_login(state, vhost, channel_max, frame_max, heartbeat, AMQP_SASL_METHOD_PLAIN, user, password);
 }
+
+/// amqp_login_with_properties is variadic too; the properties let operators tell connections apart.
+static inline amqp_rpc_reply_t amqp_shim_login_plain_named(amqp_connection_state_t state, const char *vhost, int channel_max,
+                                                           int frame_max, int heartbeat, const amqp_table_t *properties,
+                                                           const char *user, const char *password) {
+    return amqp_login_with_properties(state, vhost, channel_max, frame_max, heartbeat, properties, AMQP_SASL_METHOD_PLAIN,
+                                      user, password);
+}
