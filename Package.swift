@@ -105,7 +105,7 @@ let package = Package(
                 "AMQPClient", "AccessTokens", "CommandRunner", "CurlTransfer", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", "PodmanClient", "Postgres",
                 "TaskOutbox", "TaskQueue", "WebSocketServer", argumentParser, mustache, nioPosix, nioWebSocket, yams,
             ]),
-        tests("ControllerService", ["PostgresTestSupport", hummingbird, hummingbirdTesting, "OpenSSLCrypto", "PlatformModel", "Postgres", "TaskOutbox", logging]),
+        tests("ControllerService", ["CurlTransfer", "PodmanClient", "PodmanTestSupport", "PostgresTestSupport", hummingbird, hummingbirdTesting, lifecycle, "OpenSSLCrypto", "PlatformModel", "Postgres", "TaskOutbox", logging]),
         service("ImageBuilderService", ["CSystemCalls", "CommandRunner", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", unixSignals, yams]),
         tests("ImageBuilderService"),
         service("LogShipperService", ["ForwardProtocol", nioPosix]),
@@ -155,7 +155,7 @@ let package = Package(
         shared("PlatformModel"),
         tests("PlatformModel"),
         shared("PodmanClient", ["CommandRunner", "ConcurrencyPrimitives", "CurlTransfer", "PlatformModel", httpTypes, logging, nioCore, nioPosix]),
-        tests("PodmanClient"),
+        tests("PodmanClient", ["ConcurrencyPrimitives", "CurlTransfer", "PlatformModel", "PodmanTestSupport", hummingbird, hummingbirdCore, logging]),
         shared("Postgres", ["CLibPQ", "ConcurrencyPrimitives", "PlatformModel", lifecycle, logging, metrics]),
         tests("Postgres", [logging]),
         shared("SSHServer", ["CLibSSH", "CSystemCalls", "ConcurrencyPrimitives", logging, metrics]),
@@ -189,6 +189,10 @@ let package = Package(
             name: "PostgresTestSupport",
             dependencies: ["PlatformModel", "Postgres", "TestSupport", logging],
             path: "Tests/Support/PostgresTestSupport"),
+        .target(
+            name: "PodmanTestSupport",
+            dependencies: ["CommandRunner", "CurlTransfer", "PodmanClient", "TestSupport", subprocess, systemPackage],
+            path: "Tests/Support/PodmanTestSupport"),
         .target(
             name: "TestSupport",
             dependencies: ["ConcurrencyPrimitives", hummingbird, logging, nioCore],
