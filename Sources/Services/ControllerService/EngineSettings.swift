@@ -8,8 +8,8 @@ import ServiceRuntime
 /// | key | meaning, default |
 /// | --- | --- |
 /// | `PODMAN_SOCKET` | unix socket of podman's service; without it pods cannot be run nor their logs read |
-/// | `POD_LOG_DIRECTORY` | folder the pods' output is written below, `/var/lib/workflow/logs/pods` |
-/// | `POD_NETWORK_PREFIX` | begins the names of the apps' networks, `workflow` |
+/// | `ENGINE_LOG_DIRECTORY` | folder the pods' output is written below, `/var/lib/workflow/logs/pods` |
+/// | `ENGINE_NETWORK_PREFIX` | begins the names of the apps' networks, `workflow` |
 struct EngineSettings: Sendable {
     let socket: String?
     let logDirectory: String
@@ -17,8 +17,8 @@ struct EngineSettings: Sendable {
 
     init(reader: inout ConfigurationReader) {
         socket = reader.optionalString("PODMAN_SOCKET")
-        logDirectory = reader.string("POD_LOG_DIRECTORY", default: "/var/lib/workflow/logs/pods")
-        networkPrefix = reader.string("POD_NETWORK_PREFIX", default: "workflow")
+        logDirectory = reader.string("ENGINE_LOG_DIRECTORY", default: "/var/lib/workflow/logs/pods")
+        networkPrefix = reader.string("ENGINE_NETWORK_PREFIX", default: "workflow")
     }
 
     /// The engine; nil when no socket is set.
