@@ -45,8 +45,9 @@ extension RegistryAPI {
             try await receive(request, into: session)
             try await storage.commit(session, as: digest)
         } catch {
-            try await storage.uploads.end(session.id)
-            throw error
+            // The failure that brought us here is the one to report; what stays expires.
+            try? await storage.uploads.end(session.id)
+            throw Self.translated(error)
         }
         metrics.countCommit()
         return Self.created(digest, in: name)
