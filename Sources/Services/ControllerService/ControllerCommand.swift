@@ -12,7 +12,7 @@ package struct ControllerCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "controller",
         abstract: "The platform's API for the command line, and the worker that brings apps to what was asked for.",
-        subcommands: [Serve.self, Migrate.self],
+        subcommands: [Serve.self, Worker.self, Migrate.self],
         defaultSubcommand: Serve.self)
 
     package init() {}
@@ -30,6 +30,22 @@ package struct ControllerCommand: AsyncParsableCommand {
                 let engine = EngineSettings(reader: &reader)
                 try reader.validate()
                 return try await makeAPIProcess(configuration, engine, process)
+            }
+        }
+    }
+
+    /// Does the work.
+    struct Worker: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "worker", abstract: "Do the work the API leaves behind: deploys, restarts, removals.")
+
+        func run() async throws {
+            await ServiceProcess.run(name: "controller-worker") { reader, process in
+                let configuration = ControllerConfiguration(reader: &reader)
+                let settings = WorkerSettings(reader: &reader)
+                let engine = EngineSettings(reader: &reader)
+                try reader.validate()
+                return try await makeWorkerProcess(configuration, settings, engine, process)
             }
         }
     }

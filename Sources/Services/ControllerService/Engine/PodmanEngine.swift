@@ -45,7 +45,8 @@ final class PodmanEngine: WorkloadEngine {
     func prepare(_ image: String, credentials: RegistryCredentials?) async throws {
         try await translatingErrors {
             guard try await !podman.imageExists(image) else { return }
-            let credential = credentials.map { RegistryCredential(userName: $0.user, password: $0.password) }
+            let own = credentials.flatMap { image.hasPrefix($0.registry + "/") ? $0 : nil }
+            let credential = own.map { RegistryCredential(userName: $0.user, password: $0.password) }
             _ = try await podman.pullImage(
                 image, credential: credential, usesPlainHTTP: Self.isOnLoopback(image))
         }

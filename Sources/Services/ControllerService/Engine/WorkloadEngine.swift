@@ -47,6 +47,8 @@ protocol PodLogSource: Sendable {
 
 /// Who may pull an image.
 struct RegistryCredentials: Sendable {
+    /// The registry they are for, as `host:port`; images of others are pulled without.
+    let registry: String
     let user: String
     let password: Secret
 }
