@@ -12,7 +12,7 @@ enum ControllerMigrations {
             M0003_CreateApps.migration,
             M0004_CreateBuildRuns.migration,
             M0005_CreateDesiredState.migration,
-        ] + TaskOutboxMigrations.all + TaskOutboxMigrations.all
+        ] + TaskOutboxMigrations.all
 
     /// One migration run at a time over all replicas.
     static let lockKey = 7_230_001
