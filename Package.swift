@@ -120,7 +120,9 @@ let package = Package(
             ]),
         tests("OperatorTool", ["CommandRunner", "CurlTransfer", "OpenSSLCrypto"]),
         service("PassportService", ["AccessTokens", "MetricsExposition", "OpenSSLCrypto", "Postgres", mustache]),
-        tests("PassportService", [hummingbird, hummingbirdTesting, jwtKit]),
+        tests(
+            "PassportService",
+            ["AccessTokens", "ConcurrencyPrimitives", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", "Postgres", "ServiceHTTP", "ServiceRuntime", hummingbird, hummingbirdTesting, jwtKit, logging]),
         service(
             "RegistryService",
             ["AccessTokens", "CLibCrypt", "MetricsExposition", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", hummingbirdTLS, nioSSL]),

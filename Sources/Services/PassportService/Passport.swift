@@ -14,6 +14,7 @@ struct Passport {
     let router: Router<PassportContext>
     let keyRing: KeyRing
     let housekeeping: Housekeeping
+    let inspection: TokenInspection
 
     /// Brings schema, clients and keys up to date and builds the graph.
     init(
@@ -31,6 +32,7 @@ struct Passport {
         let graph = try PassportGraph(
             configuration: configuration, pool: pool, keys: keyRing,
             protection: FormProtection(platformKey: platformKey), passwordCost: passwordCost, now: now)
+        inspection = graph.inspection
         router = graph.makeRouter(
             health: HealthRoutes(
                 checks: [ReadinessCheck("database") { try await pool.ping() }], metrics: metrics, drain: drain))
