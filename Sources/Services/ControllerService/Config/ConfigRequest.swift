@@ -31,7 +31,8 @@ extension ConfigChange {
 
     /// A member that is null counts as not given, as the command line sends it for what it does not set.
     private static func given(_ body: [String: JSONValue], _ field: String) -> JSONValue? {
-        body[field].flatMap { $0.isNull ? nil : $0 }
+        guard let value = body[field], !value.isNull else { return Optional.none }
+        return value
     }
 
     private static func readValues(_ value: JSONValue) throws(Refusal) -> [ConfigValueEdit] {
