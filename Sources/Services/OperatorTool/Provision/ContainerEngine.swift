@@ -19,7 +19,7 @@ struct ContainerEngine: Sendable {
 
     /// The controller's way to the engine.
     var clientEnvironment: [String: String] {
-        ["PODMAN_SOCKET": layout.socket, "ENGINE_LOG_DIRECTORY": state.podLogs]
+        ["PODMAN_SOCKET": layout.socket, "POD_LOG_DIRECTORY": state.podLogs]
     }
 
     /// The builder's: images are built in the storage they are started from.
@@ -62,6 +62,17 @@ struct ContainerEngine: Sendable {
             "podman", arguments, environment: toolEnvironment, workingDirectory: state.containers, deadline: deadline)
     }
 
+    /// Runs one container that does nothing, from a folder that holds only busybox.
+    func runNothing() async throws {
+        let programs = "\(state.containers)/trial/bin"
+        try StateFile.makeDirectory(programs, mode: 0o755)
+        try await CommandRunner.check(Command("cp", ["--", "/bin/busybox", "\(programs)/busybox"]))
+        try await CommandRunner.check(
+            podman([
+                "run", "--rm", "--network", "none", "--rootfs", "\(state.containers)/trial", "/bin/busybox", "true",
+            ]))
+    }
+
     func plan() -> ProcessPlan {
         var command = podman(layout.serviceArguments)
         command.grace = .seconds(15)
@@ -85,10 +96,19 @@ struct ContainerEngine: Sendable {
 
     /// Removes containers, networks and mounts, so that the folder can be deleted.
     func removeAll() async throws {
-        guard isPrepared else { return }
+        guard isPrepared else { return try await unmountAll() }
         try await CommandRunner.check(podman(["rm", "--all", "--force", "--time", "5"], deadline: .seconds(180)))
         try await CommandRunner.check(podman(["network", "prune", "--force"]))
-        // The overlay driver keeps its folder mounted on itself; where it does not, there is nothing to undo.
-        _ = try await CommandRunner.run(Command("umount", ["--quiet", "\(layout.imageStore)/overlay"]))
+        try await unmountAll()
+    }
+
+    /// The overlay driver keeps folders mounted on themselves, also those of a trial that was interrupted.
+    private func unmountAll() async throws {
+        let mounts = (try StateFile.readText("/proc/self/mounts") ?? "").split(separator: "\n")
+            .compactMap { line in line.split(separator: " ").dropFirst().first.map(String.init) }
+            .filter { $0.hasPrefix("\(state.containers)/") }
+        for mount in mounts.sorted().reversed() {
+            try await CommandRunner.check(Command("umount", ["--lazy", "--", mount]))
+        }
     }
 }

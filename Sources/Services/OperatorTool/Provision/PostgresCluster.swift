@@ -133,12 +133,12 @@ struct PostgresCluster: Sendable {
 
     /// Runs statements as the superuser.
     @discardableResult
-    func query(_ statements: String) async throws -> String {
+    func query(_ statements: String, database: String = "postgres") async throws -> String {
         var command = Command(
             "\(programs)/psql",
             [
                 "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1", "--host", sockets,
-                "--port", "\(port)", "--username", user.name, "--dbname", "postgres", "--file", "-",
+                "--port", "\(port)", "--username", user.name, "--dbname", database, "--file", "-",
             ], workingDirectory: state.postgres, standardInput: Array(statements.utf8), deadline: .seconds(30))
         command.identity = user.identity
         return try await CommandRunner.check(command).text

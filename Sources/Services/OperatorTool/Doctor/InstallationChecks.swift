@@ -1,0 +1,145 @@
+import CommandRunner
+import FoundationEssentials
+import Glibc
+import OpenSSLCrypto
+import ServiceRuntime
+
+/// Checks of an installation's files, names and ports.
+struct InstallationChecks: Sendable {
+    let state: StateDirectory
+    let settings: Settings
+    let isRunning: Bool
+
+    private var names: PlatformNames { PlatformNames(domain: settings.domain, ports: settings.ports) }
+
+    var all: [Check] {
+        [
+            Check("programs") { try programs() },
+            Check("file modes") { try fileModes() },
+            Check("certificates") { try certificates() },
+            Check("hosts entries") { try hostsEntries() },
+            Check("name resolution") { nameResolution() },
+            Check("ports") { ports() },
+            Check("orphan processes") { try orphans() },
+            Check("container engine") { try await engine() },
+            Check("logs") { try logs() },
+        ]
+    }
+
+    private func programs() throws -> Finding {
+        let directory = try ProgramDirectory.besideThisProgram()
+        let missing = directory.missing
+        return missing.isEmpty
+            ? .ok("\(ProgramDirectory.all.count) in \(directory.path)")
+            : .fail("\(missing.joined(separator: ", ")) not in \(directory.path)", next: "make release")
+    }
+
+    private func fileModes() throws -> Finding {
+        let open = try Self.files(below: ["\(state.root)/secrets", state.keys]).filter { path in
+            !path.hasSuffix(".pem") && (Self.mode(of: path) ?? 0) & 0o077 != 0
+        }
+        guard let first = open.first else { return .ok("secrets and keys are closed to others") }
+        return .fail("\(open.count) readable by others, such as \(first)", next: "chmod go= \(first)")
+    }
+
+    static func files(below folders: [String]) throws -> [String] {
+        try folders.flatMap { folder in
+            try FileManager.default.subpathsOfDirectory(atPath: folder).map { "\(folder)/\($0)" }
+                .filter { mode(of: $0) != nil }
+        }
+    }
+
+    /// Permissions of a plain file; nil for anything else.
+    static func mode(of path: String) -> Int? {
+        do {
+            let attributes = try FileManager.default.attributesOfItem(atPath: path)
+            guard attributes[.type] as? FileAttributeType == .typeRegular else { return nil }
+            return (attributes[.posixPermissions] as? NSNumber)?.intValue ?? attributes[.posixPermissions] as? Int
+        } catch {
+            // It went away between listing and looking.
+            return nil
+        }
+    }
+
+    private func certificates() throws -> Finding {
+        let authority = LocalAuthority(state: state, domain: settings.domain)
+        guard let certificate = try authority.certificate() else {
+            return .fail("there is no certificate for \(settings.domain)", next: "workflow up")
+        }
+        let days = Int(certificate.notAfter.timeIntervalSinceNow / 86_400)
+        let evidence = "\(certificate.dnsNames.joined(separator: ", ")): \(days) days left"
+        if days < 1 { return .fail(evidence, next: "workflow down, then workflow up") }
+        if !certificate.covers(host: names.controllerHost) { return .fail(evidence, next: "workflow down, then workflow up") }
+        return days < 30 ? .warn(evidence, next: "workflow down, then workflow up renews it") : .ok(evidence)
+    }
+
+    private func hostsEntries() throws -> Finding {
+        guard let path = settings.hostsFile else { return .ok("not kept by this installation") }
+        return try HostsFile(path: path, owner: state.root).isCurrent(names: names.hosts)
+            ? .ok("\(names.hosts.count) names in \(path)")
+            : .fail("the block in \(path) is missing or changed", next: "workflow down, then workflow up")
+    }
+
+    private func nameResolution() -> Finding {
+        let unknown = names.hosts.filter { !Self.resolves($0) }
+        guard unknown.isEmpty else {
+            let next = settings.hostsFile == nil ? "add the names to the hosts file or DNS" : "workflow up"
+            return .warn("\(unknown.joined(separator: ", ")) cannot be resolved", next: next)
+        }
+        return .ok(names.hosts.joined(separator: ", "))
+    }
+
+    static func resolves(_ host: String) -> Bool {
+        var result: UnsafeMutablePointer<addrinfo>?
+        defer { if let result { freeaddrinfo(result) } }
+        return getaddrinfo(host, nil, nil, &result) == 0
+    }
+
+    private func ports() -> Finding {
+        if isRunning {
+            let silent = PortPlan.Use.allCases.filter { use in
+                !LoopbackProbe.exchange(port: settings.ports[use], sending: [], expecting: nil)
+            }
+            return silent.isEmpty
+                ? .ok("all \(PortPlan.Use.allCases.count) ports answer")
+                : .fail(
+                    "nothing listens for \(silent.map { "\($0.rawValue) (\(settings.ports[$0]))" }.joined(separator: ", "))",
+                    next: "workflow status")
+        }
+        let taken = PortPlan.Use.allCases.filter { settings.ports[$0] != 0 && !settings.isFree(settings.ports[$0], for: $0) }
+        return taken.isEmpty
+            ? .ok("all remembered ports are free")
+            : .warn(
+                "in use by other programs: \(taken.map { "\($0.rawValue) (\(settings.ports[$0]))" }.joined(separator: ", "))",
+                next: "free them, or choose others with workflow up --\(taken[0].rawValue)-port")
+    }
+
+    private func orphans() throws -> Finding {
+        let found = try Orphans(state: state, logger: SupervisorLog.logger()).find()
+        let known = Set(try PlatformState.read(from: state)?.services.compactMap(\.process) ?? [])
+        let strays = isRunning ? found.filter { !known.contains($0.process) } : found
+        return strays.isEmpty
+            ? .ok("none")
+            : .warn(
+                strays.map { "\($0.name) (\($0.process.pid))" }.joined(separator: ", "),
+                next: isRunning ? "workflow status in a moment" : "workflow up stops and replaces them")
+    }
+
+    private func engine() async throws -> Finding {
+        let engine = ContainerEngine(state: state)
+        guard engine.isPrepared else { return .warn("not configured yet", next: "workflow up") }
+        let clock = ContinuousClock()
+        let start = clock.now
+        try await engine.runNothing()
+        return .ok("a container ran in \(ProgressEvent.seconds((clock.now - start).milliseconds))")
+    }
+
+    private func logs() throws -> Finding {
+        let bytes = try Self.files(below: [state.platformLogs]).reduce(Int64(0)) { sum, path in
+            let size = (try FileManager.default.attributesOfItem(atPath: path)[.size] as? NSNumber)?.int64Value ?? 0
+            return sum + size
+        }
+        let text = "\(bytes >> 20) MiB in \(state.platformLogs)"
+        return bytes > 1 << 30 ? .warn(text, next: "look for a server that complains all the time: workflow status") : .ok(text)
+    }
+}
