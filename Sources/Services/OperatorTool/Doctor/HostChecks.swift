@@ -1,3 +1,4 @@
+import CSystemCalls
 import CommandRunner
 import FoundationEssentials
 import Glibc
@@ -143,10 +144,8 @@ struct HostChecks: Sendable {
         if now.timeIntervalSince1970 < 1_735_689_600 {
             return .fail("the clock says \(now.ISO8601Format())", next: "set the clock: certificates and tokens depend on it")
         }
-        var state = timex()
-        // TIME_ERROR means that nothing keeps the clock right.
-        return adjtimex(&state) == TIME_ERROR
-            ? .warn("\(now.ISO8601Format()), not synchronised", next: "apt-get install systemd-timesyncd or chrony")
-            : .ok("\(now.ISO8601Format()), synchronised")
+        return syscalls_clock_is_synchronised() == 1
+            ? .ok("\(now.ISO8601Format()), synchronised")
+            : .warn("\(now.ISO8601Format()), not synchronised", next: "apt-get install systemd-timesyncd or chrony")
     }
 }

@@ -54,7 +54,7 @@ struct InstallationChecks: Sendable {
         do {
             let attributes = try FileManager.default.attributesOfItem(atPath: path)
             guard attributes[.type] as? FileAttributeType == .typeRegular else { return nil }
-            return (attributes[.posixPermissions] as? NSNumber)?.intValue ?? attributes[.posixPermissions] as? Int
+            return (attributes[.posixPermissions] as? any BinaryInteger).map { Int($0) }
         } catch {
             // It went away between listing and looking.
             return nil
@@ -136,8 +136,8 @@ struct InstallationChecks: Sendable {
 
     private func logs() throws -> Finding {
         let bytes = try Self.files(below: [state.platformLogs]).reduce(Int64(0)) { sum, path in
-            let size = (try FileManager.default.attributesOfItem(atPath: path)[.size] as? NSNumber)?.int64Value ?? 0
-            return sum + size
+            let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? any BinaryInteger
+            return sum + (size.map { Int64($0) } ?? 0)
         }
         let text = "\(bytes >> 20) MiB in \(state.platformLogs)"
         return bytes > 1 << 30 ? .warn(text, next: "look for a server that complains all the time: workflow status") : .ok(text)

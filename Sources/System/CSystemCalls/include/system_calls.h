@@ -19,3 +19,5 @@ void syscalls_name_thread(const char *name);
 int syscalls_pidfd_open(pid_t pid);
 /// posix_spawn_file_actions_addchdir_np(3): the child starts in `directory`.
 int syscalls_spawn_in_directory(posix_spawn_file_actions_t *actions, const char *directory);
+/// Whether the kernel's clock is kept right by a time service: 1, or 0 when nothing does (adjtimex).
+int syscalls_clock_is_synchronised(void);
