@@ -15,9 +15,9 @@ struct DeadLettersCommand: AsyncParsableCommand {
         @OptionGroup var options: StateOptions
 
         func run() async throws {
-            try await withLetters(options) { letters in
+            try await DeadLettersCommand.withLetters(options) { letters in
                 var table = TextTable(["ID", "QUEUE", "TASK", "ATTEMPTS", "FIRST FAILED", "REASON"])
-                for letter in try await all(letters) {
+                for letter in try await DeadLettersCommand.all(letters) {
                     table.rows.append([
                         letter.id, letter.queue, letter.name, "\(letter.attempts)", letter.firstFailed, letter.reason,
                     ])
@@ -35,8 +35,8 @@ struct DeadLettersCommand: AsyncParsableCommand {
         @Argument(help: "The id from the list.") var id: String
 
         func run() async throws {
-            try await withLetters(options) { letters in
-                guard let letter = try await all(letters).first(where: { $0.id == id }) else { throw unknown(id) }
+            try await DeadLettersCommand.withLetters(options) { letters in
+                guard let letter = try await DeadLettersCommand.all(letters).first(where: { $0.id == id }) else { throw DeadLettersCommand.unknown(id) }
                 let lines = [
                     ("id", letter.id), ("task", letter.name), ("queue", letter.queue), ("attempts", "\(letter.attempts)"),
                     ("first failed", letter.firstFailed), ("reason", letter.reason), ("content", letter.body),
@@ -56,9 +56,9 @@ struct DeadLettersCommand: AsyncParsableCommand {
         @Flag(help: "All of them.") var all = false
 
         func run() async throws {
-            try await withLetters(options) { letters in
+            try await DeadLettersCommand.withLetters(options) { letters in
                 let chosen = try await DeadLettersCommand.all(letters).filter { all || $0.id == id }
-                if !all, chosen.isEmpty { throw unknown(id ?? "") }
+                if !all, chosen.isEmpty { throw DeadLettersCommand.unknown(id ?? "") }
                 for letter in chosen where try await letters.retry(letter.id, in: letter.queue) {
                     Console.say("\(letter.id) is back in \(letter.queue)")
                 }
@@ -76,7 +76,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
         @Option(help: "All of this queue.") var queue: String?
 
         func run() async throws {
-            try await withLetters(options) { letters in
+            try await DeadLettersCommand.withLetters(options) { letters in
                 if let queue {
                     guard TaskBroker.queues.contains(queue) else {
                         throw OperatorError("there is no queue \(queue)", next: "workflow status")
@@ -84,7 +84,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
                     Console.say("Dropped \(try await letters.purge(queue)) from \(queue)")
                     return
                 }
-                guard let letter = try await all(letters).first(where: { $0.id == id }) else { throw unknown(id ?? "") }
+                guard let letter = try await DeadLettersCommand.all(letters).first(where: { $0.id == id }) else { throw DeadLettersCommand.unknown(id ?? "") }
                 if try await letters.drop(letter.id, in: letter.queue) { Console.say("Dropped \(letter.id)") }
             }
         }

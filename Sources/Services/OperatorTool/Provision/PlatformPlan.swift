@@ -117,7 +117,7 @@ struct PlatformPlan: Sendable {
             "CONTROLLER_LISTEN": "127.0.0.1:\(ports[.controller])",
             "CONTROLLER_WORKER_LISTEN": "127.0.0.1:\(ports[.worker])",
             "OIDC_CLIENT_ID": "controller", "STORAGE_URL": "file://\(state.storage)",
-            "PLATFORM_DOMAIN": settings.domain.text, "PLATFORM_URL": names.controllerURL,
+            "PLATFORM_DOMAIN": settings.domain.text, "PUBLIC_PORT": "\(ports[.http])",
             "LOGGER_URL": "http://127.0.0.1:\(ports[.logger])", "REGISTRY_HOST": registryHost,
             "REGISTRY_TOKEN_SERVICE": "workflow-registry", "REGISTRY_TOKEN_ISSUER": "workflow-controller",
             "REGISTRY_TOKEN_PRIVATE_KEY_FILE": RegistryTokenKeys(state: state).privatePath,
