@@ -109,7 +109,7 @@ let package = Package(
         service("ImageBuilderService", ["CSystemCalls", "CommandRunner", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", unixSignals, yams]),
         tests("ImageBuilderService"),
         service("LogShipperService", ["ForwardProtocol", nioPosix]),
-        tests("LogShipperService", ["ForwardProtocol", "PlatformModel", "ServiceHTTP", "ServiceRuntime", logging, nioCore, nioPosix, systemPackage]),
+        tests("LogShipperService", ["ForwardProtocol", logging, nioCore]),
         service("LoggerService", ["AccessTokens", "CurlTransfer", "ForwardProtocol", nioPosix, systemPackage]),
         tests("LoggerService", ["AccessTokens", "ForwardProtocol", "PlatformModel", "ServiceHTTP", "ServiceRuntime", hummingbird, hummingbirdTesting, lifecycle, logging, nioCore, nioPosix, systemPackage]),
         service(

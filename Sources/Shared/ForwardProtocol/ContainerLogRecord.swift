@@ -56,7 +56,7 @@ package struct ContainerLogRecord: Sendable, Equatable {
         writer.write(container)
         writer.write("labels")
         writer.writeMapHeader(labels.count)
-        for (name, value) in labels {
+        for (name, value) in labels.sorted(by: { $0.key < $1.key }) {
             writer.write(name)
             writer.write(value)
         }

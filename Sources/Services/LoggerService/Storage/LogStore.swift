@@ -171,6 +171,9 @@ package actor LogStore {
         return (lines(of: app, query) ?? [], nextFollower, follower)
     }
 
+    /// Whether anybody follows this app now.
+    func isFollowed(_ app: AppKey) -> Bool { followers[app] != nil }
+
     package var hasRoomForFollowers: Bool { followerCount < limits.followers }
 
     package func unfollow(_ app: AppKey, _ id: UInt64) {

@@ -1,0 +1,47 @@
+import Foundation
+import Glibc
+
+/// One of the package's executables, running as a process of its own until it is killed or this goes away.
+final class ServerProcess {
+    struct NoExecutable: Error, CustomStringConvertible {
+        let path: String
+        var description: String { "\(path) is not built" }
+    }
+
+    private let process = Process()
+
+    init(_ name: String, environment: [String: String], log: String) throws {
+        let executable = URL(filePath: try Self.binaries() + "/" + name)
+        guard FileManager.default.isExecutableFile(atPath: executable.path) else { throw NoExecutable(path: executable.path) }
+        try Data().write(to: URL(filePath: log))
+        process.executableURL = executable
+        process.environment = environment
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = try FileHandle(forWritingTo: URL(filePath: log))
+        try process.run()
+    }
+
+    deinit { kill() }
+
+    /// Ends the process without a chance to tidy up, and waits until it is gone.
+    func kill() {
+        guard process.isRunning else { return }
+        Glibc.kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+    }
+
+    /// Asks the process to stop and returns its exit code.
+    func stop() -> Int32 {
+        process.terminate()
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
+
+    /// The folder of the executables: named by the environment, or that of the running tests.
+    private static func binaries() throws -> String {
+        if let path = ProcessInfo.processInfo.environment["WORKFLOW_TEST_BIN"] { return path }
+        let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        return URL(filePath: own).deletingLastPathComponent().path
+    }
+}
