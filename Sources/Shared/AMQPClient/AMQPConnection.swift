@@ -175,10 +175,8 @@ enum AMQPChannel {
     static let publishing: UInt16 = 1
     static let operations: UInt16 = 2
 
-    static func consumer(_ id: Int) -> UInt16 { numbered(id) }
+    // Two ranges, so that a short session never meets a consumer that has lived long; brokers allow 2,047 channels.
+    static func consumer(_ id: Int) -> UInt16 { UInt16(3 + id % 1_000) }
 
-    static func session(_ id: Int) -> UInt16 { numbered(id) }
-
-    /// Numbers repeat only after more channels than a connection can have.
-    private static func numbered(_ id: Int) -> UInt16 { UInt16(3 + id % 2_000) }
+    static func session(_ id: Int) -> UInt16 { UInt16(1_003 + id % 1_000) }
 }
