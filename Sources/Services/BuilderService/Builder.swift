@@ -7,6 +7,7 @@ import Logging
 import ObjectStorage
 import SSHServer
 import ServiceHTTP
+import ServiceLifecycle
 import ServiceRuntime
 
 /// git over SSH, and the builds that come out of it.
@@ -95,14 +96,17 @@ struct BuilderParts: Sendable {
     func parts(process: ServiceProcess) -> [ServiceProcess.Part] {
         let router = Router()
         HealthRoutes(checks: checks, metrics: process.metrics, drain: process.drain).addRoutes(to: router)
-        return [
-            .init("health", HTTPService(router: router, listen: configuration.healthListen, logger: logger)),
-            .init("follow-up", followUp),
-            .init("hook", HookListener(path: repositories.hookSocket, desk: desk, logger: logger)),
-            .init(
-                "ssh",
-                SSHGate(
-                    server: server, followUp: followUp, drainTimeout: configuration.drainTimeout, logger: logger)),
+        let names = ["follow-up", "hook", "ssh"]
+        return [.init("health", HTTPService(router: router, listen: configuration.healthListen, logger: logger))]
+            + zip(names, gitServices).map { .init($0, $1) }
+    }
+
+    /// What takes pushes, in order of dependency.
+    var gitServices: [any Service] {
+        [
+            followUp,
+            HookListener(path: repositories.hookSocket, desk: desk, logger: logger),
+            SSHGate(server: server, followUp: followUp, drainTimeout: configuration.drainTimeout, logger: logger),
         ]
     }
 
