@@ -1,4 +1,5 @@
 import CommandRunner
+import PlatformModel
 import TestSupport
 import Testing
 
@@ -60,7 +61,8 @@ struct AccessTests {
 
     @Test func pingAnswers() async throws {
         try await BuilderFixture.with { fixture in
-            #expect(try await fixture.ssh(["ping"], key: fixture.makeKey()).text == "pong")
+            let key = try await fixture.makeKey()
+            #expect(try await fixture.ssh(["ping"], key: key).text == "pong")
         }
     }
 

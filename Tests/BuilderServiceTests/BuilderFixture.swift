@@ -2,6 +2,7 @@ import CommandRunner
 import FoundationEssentials
 import Logging
 import PlatformModel
+import SSHServer
 import ServiceHTTP
 import ServiceRuntime
 import ServiceLifecycle
@@ -35,7 +36,7 @@ struct BuilderFixture: Sendable {
     /// Runs `body` with a running builder; `members` are the apps `ada` may use.
     static func with(
         _ controller: FakeController = FakeController(), apps: [String] = ["shop1"],
-        change: (inout BuilderConfiguration) -> Void = { _ in },
+        change: @escaping @Sendable (inout BuilderConfiguration) -> Void = { _ in },
         _ body: @escaping @Sendable (BuilderFixture) async throws -> Void
     ) async throws {
         for app in apps { controller.add(user: "ada", to: app) }

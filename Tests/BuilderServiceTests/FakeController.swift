@@ -134,7 +134,7 @@ final class FakeController: Sendable {
         }
         let hooks = router.group("/v2/hooks").add(middleware: Gate(controller: self))
         hooks.get("/key/:fingerprint") { [self] _, context in
-            let fingerprint = try context.parameters.require("fingerprint").removingPercentEncoding ?? ""
+            let fingerprint = Self.decoded(try context.parameters.require("fingerprint"))
             guard let user = state.withLock({ $0.keys[fingerprint] }) else { return Self.json(.notFound, "{}") }
             return Self.json(.ok, #"{"username":"\#(user)","apps":[]}"#)
         }
@@ -178,6 +178,21 @@ final class FakeController: Sendable {
         return Response(
             status: .ok, headers: [.contentType: "application/x-ndjson"],
             body: .init(asyncSequence: stream.map { ByteBuffer(string: $0) }))
+    }
+
+    /// Undoes percent-encoding where the router has not.
+    private static func decoded(_ text: String) -> String {
+        var bytes: [UInt8] = []
+        var rest = Array(text.utf8)[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) {
+                bytes.append(value)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     static func body(_ request: Request) async throws -> [String: String] {

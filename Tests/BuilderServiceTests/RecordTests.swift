@@ -1,5 +1,6 @@
 import CommandRunner
 import FoundationEssentials
+import SSHServer
 import TestSupport
 import Testing
 
