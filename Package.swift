@@ -98,7 +98,7 @@ let package = Package(
         service(
             "BuilderService",
             ["AMQPClient", "AccessTokens", "CommandRunner", "CurlTransfer", "ObjectStorage", "OpenSSLCrypto", "SSHServer", "TaskQueue", nioPosix]),
-        tests("BuilderService", [hummingbird, lifecycle, logging, "AMQPClient", "CommandRunner", "CurlTransfer", "ObjectStorage", "PlatformModel", "SSHServer", "ServiceHTTP", "ServiceRuntime", "TaskQueue", httpTypes, nioCore]),
+        tests("BuilderService", [hummingbird, lifecycle, logging, "AMQPClient", "CommandRunner", "CurlTransfer", "ObjectStorage", "PlatformModel", "SSHServer", "ServiceHTTP", "ServiceRuntime", "TaskQueue", "AccessTokens", httpTypes, nioCore]),
         service(
             "ControllerService",
             [

@@ -342,6 +342,7 @@ extension ExecChannel {
                 child?.output = nil
                 child?.error = nil
             }
+            if teardown == nil, exitStatus == nil { request?.onClientLost() }
             teardown = Teardown(start: owner.now + patience)
         case .waitingForCommand, .closing, .ended:
             phase = .ended

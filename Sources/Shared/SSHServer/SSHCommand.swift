@@ -29,6 +29,8 @@ package struct SSHChildProcess: Sendable {
     ///
     /// With zero its output is closed at once, so that it ends by itself at the next write.
     package var patienceWithoutClient: Duration
+    /// Called on the connection's thread when the client is lost while the process runs; must not block.
+    package var onClientLost: @Sendable () -> Void = {}
     /// Called once on the connection's thread with the exit status; must not block. A process ended by a signal
     /// counts as 128 plus the signal's number, one that could not be started as 127.
     package var onExit: @Sendable (Int) -> Void

@@ -72,14 +72,15 @@ struct GitGateway: SSHCommandHandler {
         environment["BUILDER_HOOK_PROGRAM"] = hookProgram
         environment["BUILDER_HOOK_SOCKET"] = repositories.hookSocket
         environment["BUILDER_HOOK_TICKET"] = ticket.id
-        return .process(
-            SSHChildProcess(
-                executable: "/usr/bin/git", arguments: options.flatMap { ["-c", $0] } + ["receive-pack", repository.path],
-                environment: environment, workingDirectory: repository.path, patienceWithoutClient: Self.patience,
-                onExit: { _ in
-                    tickets.end(ticket)
-                    followUp.pushEnded(ticket)
-                }))
+        var child = SSHChildProcess(
+            executable: "/usr/bin/git", arguments: options.flatMap { ["-c", $0] } + ["receive-pack", repository.path],
+            environment: environment, workingDirectory: repository.path, patienceWithoutClient: Self.patience,
+            onExit: { _ in
+                tickets.end(ticket)
+                followUp.pushEnded(ticket)
+            })
+        child.onClientLost = { followUp.clientLost(ticket) }
+        return .process(child)
     }
 
     private func environment(_ request: SSHCommandRequest) -> [String: String] {

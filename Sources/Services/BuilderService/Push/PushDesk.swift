@@ -26,7 +26,7 @@ struct PushDesk: Sendable {
         do {
             let change = try PushDecision.only(of: request.changes)
             let push = try await accept(change, request, ticket, repository, tell)
-            let outcome = try await follow(push, tell)
+            let outcome = try await follow(push, ticket, tell)
             metrics.count(outcome)
             return [verdict(outcome, push)]
         } catch let refusal as PushDecision.Refused {
@@ -94,11 +94,13 @@ struct PushDesk: Sendable {
 
     // MARK: Following it
 
-    private func follow(_ push: RecordedPush, _ tell: @escaping Tell) async throws -> RunEvent.State {
+    private func follow(
+        _ push: RecordedPush, _ ticket: PushTicket, _ tell: @escaping Tell
+    ) async throws -> RunEvent.State {
         let output = Mutex(PushOutput(isVerbose: push.isVerbose))
         do {
             let record = RunRecord(controller: controller, run: push.pending.run, logger: logger)
-            let end = try await followUp.whileOpen {
+            let end = try await followUp.whileOpen(ticket) {
                 try await record.follow { event in
                     for line in output.withLock({ $0.lines(for: event) }) { try await tell(line) }
                 }

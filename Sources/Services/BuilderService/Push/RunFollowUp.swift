@@ -54,7 +54,8 @@ final class RunFollowUp: Service {
         var running: [String: PendingRun] = [:]
         var newest: [String: Int] = [:]
         var isClosing = false
-        var followers: [UInt64: Task<RunEvent, any Error>] = [:]
+        var followers: [UInt64: (ticket: String, task: Task<RunEvent, any Error>)] = [:]
+        var lost: Set<String> = []
         var nextFollower: UInt64 = 0
     }
 
@@ -128,8 +129,18 @@ final class RunFollowUp: Service {
         }
     }
 
+    /// The client of a push is gone: nobody is told any more, and git need not be kept waiting.
+    func clientLost(_ ticket: PushTicket) {
+        let followers = state.withLock { state in
+            state.lost.insert(ticket.id)
+            return state.followers.values.filter { $0.ticket == ticket.id }
+        }
+        for follower in followers { follower.task.cancel() }
+    }
+
     /// git has ended a push: a branch it updated itself is moved out of the push's own namespace.
     func pushEnded(_ ticket: PushTicket) {
+        state.withLock { _ = $0.lost.remove(ticket.id) }
         if !jobs.trySend(.clean(ticket)) {
             logger.warning("Too many pushes to clean up", metadata: ["app": "\(ticket.app)"])
         }
@@ -137,15 +148,17 @@ final class RunFollowUp: Service {
 
     // MARK: Closing
 
-    /// Runs `body` until it ends or the process stops.
-    /// - Throws: ``Closing`` in the latter case.
-    func whileOpen(_ body: @escaping @Sendable () async throws -> RunEvent) async throws -> RunEvent {
+    /// Runs `body` until it ends, its pusher is lost or the process stops.
+    /// - Throws: ``Closing`` in the last case.
+    func whileOpen(
+        _ ticket: PushTicket, _ body: @escaping @Sendable () async throws -> RunEvent
+    ) async throws -> RunEvent {
         // Awaited below; cancelled with the caller or by ``close()``.
         let task = Task { try await body() }
         let id = state.withLock { state -> UInt64? in
-            guard !state.isClosing else { return nil }
+            guard !state.isClosing, !state.lost.contains(ticket.id) else { return nil }
             state.nextFollower += 1
-            state.followers[state.nextFollower] = task
+            state.followers[state.nextFollower] = (ticket.id, task)
             return state.nextFollower
         }
         if id == nil { task.cancel() }
@@ -163,7 +176,7 @@ final class RunFollowUp: Service {
             state.isClosing = true
             return Array(state.followers.values)
         }
-        for follower in followers { follower.cancel() }
+        for follower in followers { follower.task.cancel() }
     }
 
     // MARK: The service
