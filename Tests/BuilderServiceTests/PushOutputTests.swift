@@ -7,7 +7,7 @@ import Testing
         var output = PushOutput(isVerbose: false)
         let lines = output.lines(
             for: RunEvent(kind: .phase, phase: "image", text: "sha256:9b1c... 41.2 MB (+0.3 MB)", seconds: 0.12))
-        #expect(lines == ["-----> image     sha256:9b1c... 41.2 MB (+0.3 MB)             0.12s"])
+        #expect(lines == ["-----> image     sha256:9b1c... 41.2 MB (+0.3 MB)         0.12s"])
     }
 
     @Test func longTextsWrapWithinEightyColumns() {

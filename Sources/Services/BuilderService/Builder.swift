@@ -1,3 +1,4 @@
+import AMQPClient
 import AccessTokens
 import CurlTransfer
 import FoundationEssentials
@@ -34,6 +35,7 @@ struct BuilderParts: Sendable {
     let server: SSHServer
     let runner: BuildRunner
     let store: any ObjectStore
+    let broker: AMQPConnection
     let logger: Logger
 
     init(
@@ -71,6 +73,7 @@ struct BuilderParts: Sendable {
                 program: configuration.imageBuilder, environment: Self.childEnvironment(configuration), logger: logger),
             storage: storage, workDirectory: configuration.workDirectory, holder: configuration.name, logger: logger)
         try runner.prepare()
+        broker = try AMQPConnection(url: configuration.amqpURL, name: "builder", logger: logger)
     }
 
     private static func ssh(
@@ -97,7 +100,12 @@ struct BuilderParts: Sendable {
         let router = Router()
         HealthRoutes(checks: checks, metrics: process.metrics, drain: process.drain).addRoutes(to: router)
         let names = ["follow-up", "hook", "ssh"]
-        return [.init("health", HTTPService(router: router, listen: configuration.healthListen, logger: logger))]
+        let builds = BuildQueue(
+            connection: broker, runner: runner, concurrency: configuration.concurrentBuilds, logger: logger)
+        return [
+            .init("health", HTTPService(router: router, listen: configuration.healthListen, logger: logger)),
+            .init("builds", builds),
+        ]
             + zip(names, gitServices).map { .init($0, $1) }
     }
 
@@ -114,6 +122,7 @@ struct BuilderParts: Sendable {
         [
             ReadinessCheck("storage") { try await store.check() },
             ReadinessCheck("controller") { try await controller.ping() },
+            ReadinessCheck("broker") { _ = try await broker.queueStatus(BuildQueue.queue) },
         ]
     }
 }

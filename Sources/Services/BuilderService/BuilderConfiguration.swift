@@ -8,7 +8,8 @@ import Glibc
 /// - `BUILDER_SSH_LISTEN` (127.0.0.1:2222), `BUILDER_HEALTH_LISTEN` (127.0.0.1:8092).
 /// - `BUILDER_GIT_DIRECTORY`: kept repositories, host keys and the hook's socket; absolute.
 /// - `BUILDER_WORK_DIRECTORY`: caches and work folders of builds; `build` below the git directory unless given.
-/// - `BUILDER_NAME`: who claims build runs; the host's name and process id unless given.
+/// - `BUILDER_NAME`: who claims build runs, the host's name unless given; a restarted builder goes on under its
+///   name at once, two builders need two names.
 /// - `BUILDER_MAXIMUM_CONNECTIONS` (128), `BUILDER_CONCURRENT_BUILDS` (2).
 /// - `BUILDER_SOURCE_SIZE_LIMIT` (1024), `BUILDER_PUSH_SIZE_LIMIT` (2048): MiB. `BUILDER_SOURCE_FILE_LIMIT` (100000).
 /// - `BUILDER_DRAIN_TIMEOUT`: seconds pushes may go on after SIGTERM, 12.
@@ -43,7 +44,7 @@ package struct BuilderConfiguration: Sendable {
             reader.report("BUILDER_GIT_DIRECTORY", "must be an absolute path")
         }
         workDirectory = reader.string("BUILDER_WORK_DIRECTORY", default: gitDirectory + "/build")
-        name = reader.string("BUILDER_NAME", default: "\(Self.hostName())-\(getpid())")
+        name = reader.string("BUILDER_NAME", default: Self.hostName())
         maximumConnections = reader.integer("BUILDER_MAXIMUM_CONNECTIONS", default: 128, in: 1...200)
         concurrentBuilds = reader.integer("BUILDER_CONCURRENT_BUILDS", default: 2, in: 1...64)
         limits = SourceLimits(

@@ -48,7 +48,7 @@ package enum CommandRunner {
         }.exit
     }
 
-    private typealias Running = Execution<ArrayInput, SequenceOutput, SequenceOutput>
+    private typealias Running = Execution<CustomWriteInput, SequenceOutput, SequenceOutput>
 
     private struct Ended<Value: Sendable>: Sendable {
         let exit: CommandExit
@@ -64,10 +64,13 @@ package enum CommandRunner {
         do {
             return try await withDeadline(command.deadline) {
                 let result = try await Subprocess.run(
-                    configuration, input: .array(command.standardInput), output: .sequence, error: .sequence
+                    configuration, input: .inputWriter, output: .sequence, error: .sequence
                 ) { execution in
+                    async let fed: Void = feed(command.standardInput, to: execution.standardInputWriter)
                     do {
-                        return try await body(execution)
+                        let value = try await body(execution)
+                        await fed
+                        return value
                     } catch {
                         await execution.teardown(using: configuration.platformOptions.teardownSequence)
                         throw error
@@ -83,6 +86,20 @@ package enum CommandRunner {
             throw CommandError(code: .deadline, program: name(of: command), detail: "\(error); it was stopped")
         } catch let error as SubprocessError {
             throw translated(error, command)
+        }
+    }
+
+    /// Writes the whole input. A program may end, or close its input, before it has read everything: that is its affair.
+    private static func feed(_ bytes: [UInt8], to writer: StandardInputWriter) async {
+        do {
+            if !bytes.isEmpty { _ = try await writer.write(bytes) }
+        } catch {
+            // The exit status tells whether the program missed anything.
+        }
+        do {
+            try await writer.finish()
+        } catch {
+            // The pipe is closed either way.
         }
     }
 

@@ -28,7 +28,7 @@ struct BuildQueue: Service {
     func run() async throws {
         defer { connection.close() }
         let handler = TaskHandler("build.run") { [runner] task in
-            guard let run = task.payload[member: "build_run"]?.stringValue else {
+            guard let run = task.payload["build_run"]?.stringValue else {
                 throw TaskFailure.permanent("The task names no build run.")
             }
             do {
