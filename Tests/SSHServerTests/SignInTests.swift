@@ -64,9 +64,8 @@ struct SignInTests {
             $0.authenticationLimit = .milliseconds(600)
         } _: { fixture in
             let silent = try (0..<5).map { _ in try TestSocket(port: fixture.server.port) }
-            try await eventually { fixture.server.connectionCount == 5 }
+            for socket in silent { socket.waitForEnd() }
             try await eventually { fixture.server.connectionCount == 0 }
-            withExtendedLifetime(silent) {}
         }
     }
 

@@ -29,6 +29,12 @@ final class TestSocket {
         _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
     }
 
+    /// Reads until the server closes.
+    func waitForEnd() {
+        var buffer = [UInt8](repeating: 0, count: 512)
+        while recv(descriptor, &buffer, buffer.count, 0) > 0 {}
+    }
+
     /// What the server says before it closes or pauses.
     func receive() -> String {
         var buffer = [UInt8](repeating: 0, count: 512)
