@@ -18,9 +18,13 @@ import Testing
         Accepted(text: "shop:v1", host: nil, repository: "shop", tag: "v1"),
         Accepted(text: "library/shop", host: nil, repository: "library/shop"),
         Accepted(text: "localhost/shop", host: "localhost", repository: "shop"),
-        Accepted(text: "127.0.0.1:5000/shop/shop:git-8f3c2a1b", host: "127.0.0.1:5000", repository: "shop/shop", tag: "git-8f3c2a1b"),
+        Accepted(
+            text: "127.0.0.1:5000/shop/shop:git-8f3c2a1b", host: "127.0.0.1:5000", repository: "shop/shop",
+            tag: "git-8f3c2a1b"),
         Accepted(text: "[::1]:5000/shop@\(digest)", host: "[::1]:5000", repository: "shop", digest: digest),
-        Accepted(text: "example.org/a/b/c:T_1.x@\(digest)", host: "example.org", repository: "a/b/c", tag: "T_1.x", digest: digest),
+        Accepted(
+            text: "example.org/a/b/c:T_1.x@\(digest)", host: "example.org", repository: "a/b/c", tag: "T_1.x",
+            digest: digest),
     ])
     func wellFormedReferencesAreTakenApartAndPrintedUnchanged(_ expected: Accepted) throws {
         let reference = try ImageReference(expected.text)
@@ -32,7 +36,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", ":v1", "@sha256:00", "Shop", "shop:", "shop@", "shop:a b", "shop//web", "/shop", "shop/", "../shop", "a/../b",
+        "", ":v1", "@sha256:00", "Shop", "shop:", "shop@", "shop:a b", "shop//web", "/shop", "shop/", "../shop",
+        "a/../b",
         "127.0.0.1:0/shop", "127.0.0.1:70000/shop", "host:x/shop", "shop@md5:d41d8cd98f00b204e9800998ecf8427e",
         "-host.org/shop", "example.org/shop:v1:v2", "exa mple.org/shop",
     ])

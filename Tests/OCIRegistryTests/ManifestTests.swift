@@ -14,7 +14,8 @@ import Testing
         let text = """
             {"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":\(Self.config),
              "layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"\(Self.empty)","size":2},
-                       {"mediaType":"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip","digest":"\(Self.empty)","size":2}],
+                       {"mediaType":"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+                        "digest":"\(Self.empty)","size":2}],
              "annotations":{"a":"b"},"unknown":{"x":[1,2.5,null]}}
             """
         let manifest = try manifest(text, as: .ociManifest)
@@ -43,7 +44,8 @@ import Testing
 
     @Test func anArtifactTypeBeatsTheConfigurationType() throws {
         let text = """
-            {"schemaVersion":2,"artifactType":"application/x-signature","config":\(Self.config),"layers":[],"subject":\(Self.config)}
+            {"schemaVersion":2,"artifactType":"application/x-signature","config":\(Self.config),"layers":[],
+             "subject":\(Self.config)}
             """
         let manifest = try manifest(text, as: .ociManifest)
         #expect(manifest.artifactType?.rawValue == "application/x-signature")
@@ -51,7 +53,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "[]", "{}", "nonsense", #"{"schemaVersion":1}"#, #"{"schemaVersion":2}"#, #"{"schemaVersion":"2","manifests":[]}"#,
+        "", "[]", "{}", "nonsense", #"{"schemaVersion":1}"#, #"{"schemaVersion":2}"#,
+        #"{"schemaVersion":"2","manifests":[]}"#,
         #"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","layers":[],"manifests":[]}"#,
         #"{"schemaVersion":2,"mediaType":"text/plain","manifests":[]}"#,
         #"{"schemaVersion":2,"manifests":[{"mediaType":"a/b","digest":"sha256:../x","size":1}]}"#,
@@ -93,7 +96,8 @@ import Testing
 
     @Test func aConfigurationTellsHowContainersStart() throws {
         let text = """
-            {"architecture":"amd64","os":"linux","config":{"User":"1000","ExposedPorts":{"9090/udp":{},"8080/tcp":{},"80":{}},
+            {"architecture":"amd64","os":"linux","config":{"User":"1000",
+             "ExposedPorts":{"9090/udp":{},"8080/tcp":{},"80":{}},
              "Env":["A=b"],"Cmd":["serve"],"Entrypoint":null,"WorkingDir":"/app"},
              "rootfs":{"type":"layers","diff_ids":["\(Self.empty)"]},"history":[]}
             """

@@ -8,7 +8,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "A", "a/", "/a", "a//b", ".", "..", "a/..", "../a", ".a", "a.", "_a", "a_", "-a", "a-", "a..b", "a___b", "a._b",
+        "", "A", "a/", "/a", "a//b", ".", "..", "a/..", "../a", ".a", "a.", "_a", "a_", "-a", "a-", "a..b", "a___b",
+        "a._b",
         "a b", "a\0", "ä", "a%2fb", "a\\b", "_catalog", String(repeating: "a", count: 256),
     ])
     func otherRepositoryNamesAreRefused(_ text: String) {
@@ -40,7 +41,8 @@ import Testing
     @Test(arguments: [
         "", "sha256", "sha256:", "sha256:totallywrong", "sha256:" + String(repeating: "A", count: 64),
         "sha256:" + String(repeating: "a", count: 63), "sha512:" + String(repeating: "a", count: 64),
-        "md5:d41d8cd98f00b204e9800998ecf8427e", "sha256:../../../../etc/passwd", "SHA256:" + String(repeating: "a", count: 64),
+        "md5:d41d8cd98f00b204e9800998ecf8427e", "sha256:../../../../etc/passwd",
+        "SHA256:" + String(repeating: "a", count: 64),
         "sha256:sha256:" + String(repeating: "a", count: 57),
     ])
     func otherDigestsAreRefused(_ text: String) {

@@ -48,7 +48,8 @@ import Testing
     @Test(arguments: [
         ("not json", "MANIFEST_INVALID"), ("{}", "MANIFEST_INVALID"), (#"{"schemaVersion":1}"#, "MANIFEST_INVALID"),
         (
-            #"{"schemaVersion":2,"config":{"mediaType":"a/b","digest":"sha256:\#(String(repeating: "1", count: 64))","size":2},"layers":[]}"#,
+            #"{"schemaVersion":2,"config":{"mediaType":"a/b","digest":"sha256:\#(String(repeating: "1", count: 64))","#
+                + #""size":2},"layers":[]}"#,
             "MANIFEST_BLOB_UNKNOWN"
         ),
     ])
@@ -132,7 +133,8 @@ import Testing
             let digest = String(repeating: "2", count: 64)
             let index = """
                 {"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.list.v2+json","manifests":\
-                [{"mediaType":"application/vnd.docker.distribution.manifest.v2+json","digest":"sha256:\(digest)","size":9}]}
+                [{"mediaType":"application/vnd.docker.distribution.manifest.v2+json","digest":"sha256:\(digest)",\
+                "size":9}]}
                 """
             let type = "application/vnd.docker.distribution.manifest.list.v2+json"
             #expect(try await registry.send(.put, "/v2/a/manifests/multi", [.contentType: type], index).status == 201)
@@ -162,7 +164,8 @@ import Testing
             #expect(list.body == expected)
             #expect(list.headers[.contentType] == "application/vnd.oci.image.index.v1+json")
             let filtered = try await registry.send(.get, "/v2/a/referrers/\(subject)?artifactType=x/y")
-            #expect(filtered.headers[.ociFiltersApplied] == "artifactType" && filtered.body.contains(#""manifests":[]"#))
+            #expect(filtered.headers[.ociFiltersApplied] == "artifactType")
+            #expect(filtered.body.contains(#""manifests":[]"#))
             #expect(try await registry.send(.delete, "/v2/a/manifests/\(digest)").status == 202)
             let empty = try await registry.send(.get, "/v2/a/referrers/\(subject)")
             #expect(empty.status == 200 && empty.body.contains(#""manifests":[]"#))

@@ -81,7 +81,8 @@ import Testing
     private static let actions = ["pull", "push", "delete", "*"]
     private static let repositories = ["shop/shop", "shop/shop2", "shop"]
 
-    /// Every token × repository × request: only an entry for exactly that repository with the action, or `*`, succeeds.
+    /// Every token × repository × request: only an entry for exactly that repository with the action, or `*`,
+    /// succeeds.
     @Test func aTokenCoversExactlyWhatItLists() throws {
         for granted in Self.repositories {
             for mask in 0..<16 {

@@ -41,7 +41,8 @@ struct RestartTests {
             #expect(status.status == 204 && last >= (1 << 20) - 1 && last < 3_000_000)
             let end = try await registry.send(
                 TransferRequest(
-                    method: .put, url: "\(base)\(location)?digest=\(digest)", body: .bytes(Array(content[(last + 1)...]))))
+                    method: .put, url: "\(base)\(location)?digest=\(digest)",
+                    body: .bytes(Array(content[(last + 1)...]))))
             #expect(end.status == 201)
             let got = try await registry.send(TransferRequest(url: "\(base)/v2/a/b/blobs/\(digest)"))
             #expect(got.body == content)

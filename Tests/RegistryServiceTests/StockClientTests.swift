@@ -143,9 +143,9 @@ struct StockClientTests {
             let token = try issuer.token(
                 subject: "grant", service: "workflow-registry",
                 access: RegistryAccess.intersection(wanted, with: granted))
+            let reply = ByteBuffer(string: "{\"token\":\"\(token.token.reveal())\",\"expires_in\":300}")
             return Response(
-                status: .ok, headers: [.contentType: "application/json"],
-                body: .init(byteBuffer: ByteBuffer(string: "{\"token\":\"\(token.token.reveal())\",\"expires_in\":300}")))
+                status: .ok, headers: [.contentType: "application/json"], body: .init(byteBuffer: reply))
         }
         var logger = Logger(label: "token-server")
         logger.logLevel = .critical

@@ -1,7 +1,7 @@
 /// Names an image: `[host[:port]/]repository[:tag][@digest]`.
 ///
-/// Nothing is filled in: a reference without host, tag or digest has none. The first component is a host exactly when it
-/// contains a dot, a colon or an upper-case letter, or is `localhost`, which is the rule of the container tools.
+/// Nothing is filled in: a reference without host, tag or digest has none. The first component is a host exactly when
+/// it contains a dot, a colon or an upper-case letter, or is `localhost`, which is the rule of the container tools.
 package struct ImageReference: Hashable, Sendable {
     /// The registry, when the reference names one.
     package let host: RegistryHost?

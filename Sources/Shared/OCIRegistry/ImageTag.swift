@@ -1,7 +1,7 @@
 /// A tag of a repository, such as `git-8f3c2a1b`.
 ///
-/// 1 to 128 letters, digits, underscores, dots and hyphens, not beginning with a dot or a hyphen; therefore safe as a file
-/// name.
+/// 1 to 128 letters, digits, underscores, dots and hyphens, not beginning with a dot or a hyphen; therefore safe as a
+/// file name.
 package struct ImageTag: Hashable, Sendable {
     /// The longest tag accepted.
     package static let maximumLength = 128
@@ -16,7 +16,7 @@ package struct ImageTag: Hashable, Sendable {
         guard Self.isWord(first), text.utf8.allSatisfy({ Self.isWord($0) || Self.isInnerMark($0) }) else {
             throw OCIError(
                 .invalidTag,
-                "A tag consists of letters, digits, underscores, dots and hyphens and starts with none of the last two.")
+                "A tag consists of letters, digits, underscores, dots and hyphens, and starts with none of these two.")
         }
         self.text = text
     }

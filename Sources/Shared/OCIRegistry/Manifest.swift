@@ -68,10 +68,10 @@ package struct Manifest: Sendable {
 
     /// Reads a manifest and settles its type.
     ///
-    /// - Parameter contentType: what the pusher declared; when nil, the document's own `mediaType` decides, and when that
-    ///   is absent too, its members.
-    /// - Throws: ``OCIError`` with `.invalidManifest` when the document is malformed, of another schema version, of a type
-    ///   that is no manifest, or contradicts `contentType`.
+    /// - Parameter contentType: what the pusher declared; when nil, the document's own `mediaType` decides, and when
+    ///   that is absent too, its members.
+    /// - Throws: ``OCIError`` with `.invalidManifest` when the document is malformed, of another schema version, of
+    ///   a type that is no manifest, or contradicts `contentType`.
     package init(_ bytes: [UInt8], contentType: MediaType?) throws(OCIError) {
         let probe: Probe = try Self.decode(bytes)
         guard probe.schemaVersion == 2 else {

@@ -5,8 +5,8 @@ import OpenSSLCrypto
 /// Keeps objects as files below one folder.
 ///
 /// The key is the path. An object is written under a name of its own in `.incoming`, flushed, and renamed, so that it
-/// appears whole or not at all and survives a loss of power once the call returned. What a crash leaves in `.incoming` is
-/// removed when the store is opened next. A key cannot be both an object and the folder of others (`.conflict`).
+/// appears whole or not at all and survives a loss of power once the call returned. What a crash leaves in `.incoming`
+/// is removed when the store is opened next. A key cannot be both an object and the folder of others (`.conflict`).
 package struct FileObjectStore: ObjectStore {
     private static let incoming = ".incoming"
     private static let batch = 1 << 20

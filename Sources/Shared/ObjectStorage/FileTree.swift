@@ -2,8 +2,9 @@ import Glibc
 
 /// Blocking operations on files and folders by path, with a stated durability.
 ///
-/// All of them block; call them on a thread made for that. A rename within one file system is atomic: after a crash the old
-/// or the new state is there. With `isDurable`, what was renamed also survives a loss of power once the call returns.
+/// All of them block; call them on a thread made for that. A rename within one file system is atomic: after a crash
+/// the old or the new state is there. With `isDurable`, what was renamed also survives a loss of power once the call
+/// returns.
 package struct FileTree: Sendable {
     /// Whether writes and renames are flushed to the disk before a call returns.
     package let isDurable: Bool
@@ -43,8 +44,8 @@ package struct FileTree: Sendable {
 
     /// Makes files appear at their paths, in the order given, replacing what is there and creating folders as needed.
     ///
-    /// All contents are flushed before the first file appears, and all entries before the call returns, so that many files
-    /// cost hardly more than one. After a crash a file may be there while a later one of the list is not.
+    /// All contents are flushed before the first file appears, and all entries before the call returns, so that many
+    /// files cost hardly more than one. After a crash a file may be there while a later one of the list is not.
     package func place(_ placements: [FilePlacement]) throws(FileFailure) {
         do throws(FileFailure) {
             for placement in placements {

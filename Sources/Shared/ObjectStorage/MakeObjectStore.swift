@@ -5,8 +5,8 @@ package import PlatformModel
 ///
 /// A folder is created; so is a bucket, if the credentials permit, otherwise it has to exist.
 /// - Parameter client: the process's HTTP client, for `s3://`; without one the store starts its own.
-/// - Throws: ``ObjectStorageError`` with `.invalidConfiguration` and a sentence for the operator, or with what the store
-///   answered.
+/// - Throws: ``ObjectStorageError`` with `.invalidConfiguration` and a sentence for the operator, or with what the
+///   store answered.
 package func makeObjectStore(
     url: String, accessKey: String? = nil, secretKey: Secret? = nil, client: HTTPClient? = nil
 ) async throws -> any ObjectStore {

@@ -1,7 +1,8 @@
 /// The name of an object within a store, such as `home/shop:git-8f3c2a1b/tar`.
 ///
-/// 1 to 1024 bytes in components separated by slashes. A component is 1 to 255 bytes, does not begin with a dot and holds
-/// no control character or backslash; so a key can neither leave a directory nor collide with a store's own files.
+/// 1 to 1024 bytes in components separated by slashes. A component is 1 to 255 bytes, does not begin with a dot and
+/// holds no control character or backslash; so a key can neither leave a directory nor collide with a store's own
+/// files.
 package struct ObjectKey: Hashable, Sendable {
     /// The longest key accepted, in bytes.
     package static let maximumLength = 1024

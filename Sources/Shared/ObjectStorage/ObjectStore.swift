@@ -47,13 +47,13 @@ package struct ObjectPage: Sendable {
 
 /// Keeps whole objects under keys, on disk or in an S3 service.
 ///
-/// Reads after a completed write or delete see it. Every operation honours cancellation, and none waits without limit: a
-/// store in trouble answers ``ObjectStorageError`` with `.unavailable`.
+/// Reads after a completed write or delete see it. Every operation honours cancellation, and none waits without limit:
+/// a store in trouble answers ``ObjectStorageError`` with `.unavailable`.
 package protocol ObjectStore: Sendable {
     /// Stores what `body` yields under `key`, replacing an object already there.
     ///
-    /// The body is streamed; memory stays bounded however long it is. The object appears whole or not at all: when the body
-    /// throws, the task is cancelled or the store fails, the key is as before. Durable once returned.
+    /// The body is streamed; memory stays bounded however long it is. The object appears whole or not at all: when the
+    /// body throws, the task is cancelled or the store fails, the key is as before. Durable once returned.
     @discardableResult
     func put<Body: AsyncSequence & Sendable>(_ key: ObjectKey, body: Body) async throws -> ObjectMetadata
     where Body.Element == [UInt8]

@@ -140,6 +140,6 @@ struct AcceptedTypes: Hashable, Sendable {
     /// Whether a document of this type may be sent; always, when the field is absent or names no manifest type.
     func allow(_ type: OCIRegistry.MediaType) -> Bool {
         guard types.contains(where: { $0.isIndex || $0.isImageManifest }) else { return true }
-        return types.contains(type) || types.contains(OCIRegistry.MediaType("*/*")) || types.contains(OCIRegistry.MediaType("application/*"))
+        return !types.isDisjoint(with: [type, OCIRegistry.MediaType("*/*"), OCIRegistry.MediaType("application/*")])
     }
 }

@@ -31,7 +31,8 @@ struct RegistryError: Error, HTTPResponseError, Sendable {
         static let unsupported = Self(text: "UNSUPPORTED", status: .methodNotAllowed)
         static let pathUnknown = Self(text: "UNSUPPORTED", status: .notFound)
         static let tooManyRequests = Self(text: "TOOMANYREQUESTS", status: .tooManyRequests)
-        static let storageFull = Self(text: "UNAVAILABLE", status: .init(code: 507, reasonPhrase: "Insufficient Storage"))
+        static let storageFull = Self(
+            text: "UNAVAILABLE", status: .init(code: 507, reasonPhrase: "Insufficient Storage"))
         static let unknown = Self(text: "UNKNOWN", status: .internalServerError)
     }
 

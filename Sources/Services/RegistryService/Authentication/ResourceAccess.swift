@@ -50,8 +50,8 @@ enum AccessGrant: Sendable {
 extension RegistryResource {
     /// What a caller needs for a method on the resource. Exhaustive, so no path is without a policy.
     ///
-    /// Cancelling an upload is part of pushing. A mount additionally reads its source, which is checked where it happens:
-    /// without that right the mount is silently an ordinary upload.
+    /// Cancelling an upload is part of pushing. A mount additionally reads its source, which is checked where it
+    /// happens: without that right the mount is silently an ordinary upload.
     func access(_ method: HTTPRequest.Method) -> [ResourceAccess] {
         switch self {
         case .base, .extensions: []

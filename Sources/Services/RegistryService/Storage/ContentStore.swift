@@ -38,7 +38,8 @@ struct ContentStore: Sendable {
         return nil
     }
 
-    /// What has to be placed to store content held in memory whose digest the caller has verified; nil when it is there.
+    /// What has to be placed to store content held in memory whose digest the caller has verified; nil when it is
+    /// there.
     func placement(of bytes: [UInt8], as digest: ImageDigest) throws -> FilePlacement? {
         guard try !isPresent(digest, size: bytes.count) else { return nil }
         return FilePlacement(layout.blob(digest), bytes: bytes, temporary: layout.temporary())

@@ -6,9 +6,9 @@ import OpenSSLCrypto
 
 /// The registry's storage on a local disk.
 ///
-/// Content is hashed while it is written, flushed, and renamed to its final place; a crash at any point leaves the old or
-/// the new state. Requests for different repositories and digests do not wait for each other: changes of one repository's
-/// metadata run one after another, and so do the commit and the collection of one digest.
+/// Content is hashed while it is written, flushed, and renamed to its final place; a crash at any point leaves the old
+/// or the new state. Requests for different repositories and digests do not wait for each other: changes of one
+/// repository's metadata run one after another, and so do the commit and the collection of one digest.
 struct RegistryStorage: Sendable {
     let layout: StorageLayout
     let files: FileTree

@@ -16,9 +16,9 @@ package struct S3Credentials: Sendable {
 
 /// A bucket and where it is: `s3://bucket[/prefix]?endpoint=https://host:port&region=name&path_style=auto`.
 ///
-/// Without an endpoint, Amazon's for the region is used. `path_style` is `auto`, a yes (`true`, `on`, `1`, `yes`, `path`) or
-/// a no (`false`, `off`, `0`, `no`, `virtual`); `auto` puts the bucket into the path for addresses, single-label hosts and
-/// hosts with a port.
+/// Without an endpoint, Amazon's for the region is used. `path_style` is `auto`, a yes (`true`, `on`, `1`, `yes`,
+/// `path`) or a no (`false`, `off`, `0`, `no`, `virtual`); `auto` puts the bucket into the path for addresses,
+/// single-label hosts and hosts with a port.
 package struct S3Location: Hashable, Sendable {
     /// The bucket.
     package let bucket: String

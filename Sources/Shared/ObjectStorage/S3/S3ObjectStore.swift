@@ -4,8 +4,8 @@ import HTTPTypes
 
 /// Keeps objects in a bucket of an S3 service.
 ///
-/// Bodies up to 8 MiB are stored by one request, longer ones in parts of that size, of which one is in memory at a time.
-/// Requests are signed by us, repeated on passing trouble, and give up on a connection silent for a minute.
+/// Bodies up to 8 MiB are stored by one request, longer ones in parts of that size, of which one is in memory at a
+/// time. Requests are signed by us, repeated on passing trouble, and give up on a connection silent for a minute.
 package struct S3ObjectStore: ObjectStore {
     private let connection: S3Connection
     private let location: S3Location

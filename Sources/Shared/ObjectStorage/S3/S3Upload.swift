@@ -84,8 +84,8 @@ struct S3Upload: Sendable {
     /// Removes the parts of an upload that failed.
     private func abort(_ upload: PartUpload) async {
         let call = S3Connection.Call(method: .delete, key: key, query: [("uploadId", upload.id)])
-        // A task of its own, awaited here, because ours may be cancelled. The failure that brought us here is the one to
-        // report; a bucket's life cycle rule removes what stays.
+        // A task of its own, awaited here, because ours may be cancelled. The failure that brought us here is the one
+        // to report; a bucket's life cycle rule removes what stays.
         await Task { _ = try? await connection.send(call) }.value
     }
 
