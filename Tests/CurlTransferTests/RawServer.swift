@@ -3,9 +3,11 @@ import NIOPosix
 
 /// A peer that says exactly the bytes a test wants, connection by connection.
 ///
-/// `serve` gets the number of the connection, its inbound buffers and a writer; the connection closes when it returns.
+/// `serve` gets the number of the connection, its inbound buffers and its channel; the connection closes when it returns.
 func withRawServer<Result: Sendable>(
-    serve: @escaping @Sendable (Int, NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator, NIOAsyncChannelOutboundWriter<ByteBuffer>) async throws -> Void,
+    serve: @escaping @Sendable (
+        Int, NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator, any Channel
+    ) async throws -> Void,
     _ body: @escaping @Sendable (String) async throws -> Result
 ) async throws -> Result {
     let server = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
@@ -29,8 +31,8 @@ func withRawServer<Result: Sendable>(
                             let current = number
                             sessions.addTask {
                                 do {
-                                    try await connection.executeThenClose { inbound, outbound in
-                                        try await serve(current, inbound.makeAsyncIterator(), outbound)
+                                    try await connection.executeThenClose { inbound, _ in
+                                        try await serve(current, inbound.makeAsyncIterator(), connection.channel)
                                     }
                                 } catch {
                                     // The peer may leave in the middle; what matters is what the client makes of it.
@@ -61,6 +63,9 @@ extension NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator {
     }
 }
 
-extension NIOAsyncChannelOutboundWriter<ByteBuffer> {
-    func say(_ text: String) async throws { try await write(ByteBuffer(string: text)) }
+extension Channel {
+    /// Returns once the bytes are in the kernel's hands.
+    func say(_ text: String) async throws { try await say(ByteBuffer(string: text)) }
+
+    func say(_ buffer: ByteBuffer) async throws { try await writeAndFlush(buffer).get() }
 }

@@ -50,7 +50,7 @@ struct StreamingTests {
             try await outbound.say("HTTP/1.1 200 OK\r\nContent-Length: \(total)\r\n\r\n")
             let block = ByteBuffer(repeating: 7, count: 64 * 1024)
             for _ in 0..<(total / block.readableBytes) {
-                try await outbound.write(block)
+                try await outbound.say(block)
                 sent.withLock { $0 += block.readableBytes }
             }
         } _: { base in

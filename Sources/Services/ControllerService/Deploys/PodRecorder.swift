@@ -44,6 +44,9 @@ struct PodRecorder: Sendable {
                 ]
             ]
             observed.reason = code == 0 ? "Completed" : "Error"
+        case .backingOff:
+            observed.containerState = ["waiting": ["reason": "CrashLoopBackOff"]]
+            observed.reason = "CrashLoopBackOff"
         }
         if let last = pod.lastExit {
             var terminated: [String: JSONValue] = [
@@ -62,6 +65,7 @@ struct PodRecorder: Sendable {
         case .running: pod.endpoint == nil || isReady ? "up" : "starting"
         case .stopping: "terminating"
         case .exited(let code, _): code == 0 ? "down" : "crashed"
+        case .backingOff: "error"
         }
     }
 }

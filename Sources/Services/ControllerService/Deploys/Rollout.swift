@@ -53,7 +53,8 @@ struct Rollout: Sendable {
         let fresh = try await status(of: started, app: app)
         let old = plans.flatMap(\.surplus) + present.filter { obsolete.contains($0.processType.text) }
         let alive = Set((present + fresh).map(\.name.text))
-        try await switchOver(app: app, to: kept + fresh, from: old, alive: alive)
+        let resting = plans.flatMap(\.kept).filter { $0.endpoint == nil }
+        try await switchOver(app: app, to: kept + fresh, from: old, resting: resting, alive: alive)
         if !started.isEmpty { try await progress.phase("switch", Self.draining(old), since: start) }
         try await stop(old, plans)
     }
@@ -73,7 +74,7 @@ struct Rollout: Sendable {
             self.target = target
             let own = present.filter { $0.processType == target.workload.processType }
             let good = own.filter { pod in
-                pod.isRunning && pod.release == target.workload.release && !deletions.contains(pod.name.text)
+                pod.isKept && pod.release == target.workload.release && !deletions.contains(pod.name.text)
                     && target.madeAfter.map { pod.created >= $0 } ?? true
             }
             kept = Array(good.prefix(target.count))
@@ -139,7 +140,7 @@ struct Rollout: Sendable {
 
     /// One transaction sends requests to the new processes and none to the old ones; then the edge confirms.
     private func switchOver(
-        app: App, to current: [PodStatus], from old: [PodStatus], alive: Set<String>
+        app: App, to current: [PodStatus], from old: [PodStatus], resting: [PodStatus], alive: Set<String>
     ) async throws {
         let store = EndpointStore()
         try await pool.withTransaction { transaction in
@@ -147,7 +148,8 @@ struct Rollout: Sendable {
             // Instances the engine does not know any more: lost with a machine, or removed by a killed worker.
             let gone = before.map(\.pod).filter { !alive.contains($0) }
             try await store.remove(pods: gone, in: transaction)
-            try await store.set(.draining, pods: old.map(\.name.text), in: transaction)
+            // Kept processes that cannot take requests now come back by a later convergence.
+            try await store.set(.draining, pods: (old + resting).map(\.name.text), in: transaction)
             for pod in current {
                 guard let endpoint = pod.endpoint else { continue }
                 try await store.put(

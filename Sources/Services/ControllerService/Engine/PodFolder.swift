@@ -14,6 +14,8 @@ struct PodFolder: Sendable {
 
         /// The pod has passed its readiness probe once; from then on it is kept running.
         var wasReady = false
+        /// It takes requests; false from a restart until it listens again.
+        var isReady = false
         var restarts = 0
         /// Starts in a row that did not last.
         var shortRuns = 0

@@ -9,6 +9,8 @@ struct PodStatus: Sendable, Equatable {
         case running(since: Date)
         case stopping
         case exited(code: Int, at: Date)
+        /// Ended too often in a row; the engine starts it again after a pause.
+        case backingOff(code: Int, at: Date)
     }
 
     let name: PodName
@@ -39,6 +41,12 @@ struct PodStatus: Sendable, Equatable {
     var isRunning: Bool {
         if case .running = phase { return true }
         return false
+    }
+
+    /// Whether the engine takes care of it: it runs, or will be started again without anyone asking.
+    var isKept: Bool {
+        if case .backingOff = phase { return true }
+        return isRunning
     }
 }
 

@@ -22,6 +22,8 @@ final class PodSupervisor: Service {
     private let clock: any Clock<Duration>
     private let pause: Duration
     private let nextDue = Mutex<Date?>(nil)
+    /// Pods started again that do not take requests yet.
+    private let starting = AsyncStream.makeStream(of: PodLabels.self)
 
     /// - Parameter pause: the wait before the second start in a row; doubled up to five minutes.
     init(
@@ -43,6 +45,7 @@ final class PodSupervisor: Service {
                 }
                 group.addTask { try await self.ring(wakeUp) }
                 group.addTask { await self.supervise(wakeUps) }
+                group.addTask { await self.awaitListening() }
                 defer { group.cancelAll() }
                 do {
                     try await group.next()
@@ -66,10 +69,20 @@ final class PodSupervisor: Service {
         }
     }
 
+    /// Pods whose start the supervisor before us has not seen through.
+    private func takeOver() async throws {
+        for pod in try await engine.runningPods() where pod.memory.wasReady && !pod.memory.isReady {
+            starting.continuation.yield(pod.labels)
+        }
+    }
+
     private func supervise(_ wakeUps: AsyncStream<Void>) async {
+        var hasTakenOver = false
         for await _ in wakeUps {
             var next: Duration?
             do {
+                if !hasTakenOver { try await takeOver() }
+                hasTakenOver = true
                 next = try await sweep()
             } catch is CancellationError {
                 return
@@ -99,6 +112,25 @@ final class PodSupervisor: Service {
         return next
     }
 
+    /// A process that was started again takes requests as soon as it listens on its port.
+    private func awaitListening() async {
+        await withDiscardingTaskGroup { group in
+            for await labels in starting.stream {
+                group.addTask {
+                    do {
+                        try await self.engine.awaitListening(labels)
+                    } catch is CancellationError {
+                        // The process is shutting down.
+                    } catch {
+                        self.logger.warning(
+                            "A process started again does not listen",
+                            metadata: ["pod": "\(labels.pod)", "error": "\(error)"])
+                    }
+                }
+            }
+        }
+    }
+
     private func waitSeconds(before pod: EndedPod) -> Double {
         guard pod.memory.shortRuns > 0, !pod.ranLong else { return 0 }
         let growing = (pause / .seconds(1)) * Double(1 << min(pod.memory.shortRuns - 1, 10))
@@ -109,6 +141,7 @@ final class PodSupervisor: Service {
         var memory = pod.memory
         memory.restarts += 1
         memory.shortRuns = pod.ranLong ? 0 : memory.shortRuns + 1
+        memory.isReady = pod.labels.port == nil
         memory.lastExit = .init(code: pod.exitCode, started: pod.started, finished: pod.finished)
         try pod.folder.remember(memory)
         logger.info(
@@ -116,6 +149,7 @@ final class PodSupervisor: Service {
             metadata: ["pod": "\(pod.labels.pod)", "exit": "\(pod.exitCode)", "restarts": "\(memory.restarts)"])
         do {
             try await engine.podman.startContainer(pod.labels.pod.text)
+            if pod.labels.port != nil { starting.continuation.yield(pod.labels) }
         } catch let error as PodmanError where error.code == .notFound {
             // Removed meanwhile.
         }
@@ -138,6 +172,21 @@ struct EndedPod: Sendable {
 }
 
 extension PodmanEngine {
+    /// Marks the pod as ready once it listens on its port; returns when its process has ended before.
+    func awaitListening(_ labels: PodLabels) async throws {
+        guard let port = labels.port else { return }
+        let runner = ProbeRunner(http: http, podman: podman)
+        for wait in Backoff(initial: .milliseconds(50), limit: .seconds(2), factor: 1.5, jitter: 0) {
+            let details = try await podman.inspectContainer(labels.pod.text)
+            guard details.state.status == .running else { return }
+            let address = details.address(in: networkName(of: labels.app))
+            let outcome = try await runner.ask(
+                .tcp(port: port), pod: labels.pod, address: address, timeout: .seconds(2))
+            if case .passed = outcome { return try await markReady(labels.pod) }
+            try await Task.sleep(for: wait)
+        }
+    }
+
     /// Pods without a running process, also those a restart of the machine has stopped.
     func endedPods() async throws -> [EndedPod] {
         let containers = try await podman.listContainers(labels: [PodLabels.heritage])
@@ -156,6 +205,13 @@ extension PodmanEngine {
             }
         }
         return ended
+    }
+
+    /// Pods whose process runs, with what is remembered of them.
+    func runningPods() async throws -> [(labels: PodLabels, memory: PodFolder.Memory)] {
+        try await podman.listContainers(labels: [PodLabels.heritage]).filter { $0.status == .running }
+            .compactMap { PodLabels($0.allLabels) }
+            .map { ($0, PodFolder(logDirectory: configuration.logDirectory, labels: $0).memory()) }
     }
 
     /// Removes the folders of pods that are gone and have written nothing since `limit`.

@@ -22,13 +22,16 @@ extension PodmanEngine {
         }
     }
 
-    private func markReady(_ pod: PodName) async throws {
+    /// Remembers that the pod takes requests, and tells whoever watches.
+    func markReady(_ pod: PodName) async throws {
         let details = try await podman.inspectContainer(pod.text)
         guard let labels = PodLabels(details.labels) else { return }
         let folder = PodFolder(logDirectory: configuration.logDirectory, labels: labels)
         var memory = folder.memory()
         memory.wasReady = true
+        memory.isReady = true
         try folder.remember(memory)
+        announceChange()
     }
 
     /// Waits for the end of the process and throws what it looked like.

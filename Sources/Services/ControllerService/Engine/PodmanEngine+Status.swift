@@ -36,12 +36,16 @@ extension PodmanEngine {
 
     func changes() -> AsyncStream<Void> {
         AsyncStream(bufferingPolicy: .bufferingNewest(1)) { continuation in
+            let id = addListener { continuation.yield() }
             // Ends with the stream: its termination cancels the task.
             let task = Task {
                 await self.watch { continuation.yield() }
                 continuation.finish()
             }
-            continuation.onTermination = { _ in task.cancel() }
+            continuation.onTermination = { _ in
+                task.cancel()
+                self.removeListener(id)
+            }
         }
     }
 
@@ -101,11 +105,12 @@ extension PodStatus {
     init(
         _ details: ContainerDetails, _ labels: PodLabels, _ memory: PodFolder.Memory, network: String, isLeaving: Bool
     ) {
-        let address = details.address(in: network)
+        // Before a pod was ready for the first time its address is the deploy's to use.
+        let address = memory.isReady || !memory.wasReady ? details.address(in: network) : nil
         self.init(
             name: labels.pod, app: labels.app, appID: labels.appID, processType: labels.processType,
             release: labels.release, image: labels.image, command: labels.command, arguments: labels.arguments,
-            phase: Phase(details.state, isLeaving: isLeaving), restarts: memory.restarts,
+            phase: Phase(details.state, memory, isLeaving: isLeaving), restarts: memory.restarts,
             lastExit: memory.lastExit.map { LastExit(code: $0.code, started: $0.started, finished: $0.finished) },
             endpoint: address.flatMap { address in labels.port.map { PodEndpoint(address: address, port: $0) } },
             fence: labels.fence, created: Date(wire: details.created.prefix(19) + "Z") ?? .distantPast)
@@ -118,12 +123,15 @@ extension PodStatus {
 }
 
 extension PodStatus.Phase {
-    init(_ state: ContainerDetails.State, isLeaving: Bool) {
+    init(_ state: ContainerDetails.State, _ memory: PodFolder.Memory, isLeaving: Bool) {
         switch state.status {
         case .running, .paused, .restarting:
             self = isLeaving ? .stopping : .running(since: state.startedAt ?? .now)
         case .stopping, .removing: self = .stopping
-        case .stopped, .exited: self = .exited(code: state.exitCode, at: state.finishedAt ?? .now)
+        case .stopped, .exited:
+            let end = state.finishedAt ?? .now
+            let isRestarted = memory.wasReady && !isLeaving
+            self = isRestarted ? .backingOff(code: state.exitCode, at: end) : .exited(code: state.exitCode, at: end)
         case .created, .initialized, .other: self = .created
         }
     }

@@ -32,6 +32,8 @@ final class PodmanEngine: WorkloadEngine {
     let logger: Logger
     /// Pods that are being stopped on purpose; nobody may start them again meanwhile.
     private let leaving = Mutex<Set<PodName>>([])
+    /// Who wants to know of changes that podman tells no event for.
+    private let listeners = Mutex<[UUID: @Sendable () -> Void]>([:])
 
     init(podman: PodmanClient, http: HTTPClient, configuration: Configuration, logger: Logger) {
         self.podman = podman
@@ -145,6 +147,20 @@ final class PodmanEngine: WorkloadEngine {
 
     /// Whether the pod is being stopped on purpose.
     func isLeaving(_ pod: PodName) -> Bool { leaving.withLock { $0.contains(pod) } }
+
+    // MARK: - Changes of our own
+
+    func addListener(_ listener: @escaping @Sendable () -> Void) -> UUID {
+        let id = UUID()
+        listeners.withLock { $0[id] = listener }
+        return id
+    }
+
+    func removeListener(_ id: UUID) { listeners.withLock { _ = $0.removeValue(forKey: id) } }
+
+    func announceChange() {
+        for listener in listeners.withLock({ Array($0.values) }) { listener() }
+    }
 
     // MARK: - Networks
 
