@@ -169,7 +169,7 @@ let package = Package(
         shared("TaskOutbox", ["ConcurrencyPrimitives", "PlatformModel", "Postgres", lifecycle, logging, metrics]),
         tests("TaskOutbox", ["ConcurrencyPrimitives", "PlatformModel", "Postgres", "PostgresTestSupport", logging]),
         shared("TaskQueue", ["AMQPClient", "ConcurrencyPrimitives", "PlatformModel", lifecycle, logging, metrics]),
-        tests("TaskQueue", ["AMQPClient"]),
+        tests("TaskQueue", ["AMQPClient", "PlatformModel", lifecycle, logging]),
         shared(
             "WebSocketServer",
             ["ConcurrencyPrimitives", hummingbirdCore, httpTypes, logging, nioCore, nioExtras, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, nioWebSocket]),
