@@ -137,7 +137,7 @@ let package = Package(
         shared("AMQPClient", ["CLibRabbitMQ", "CSystemCalls", "ConcurrencyPrimitives", "PlatformModel", logging, metrics]),
         tests("AMQPClient", [logging]),
         shared("AccessTokens", ["ConcurrencyPrimitives", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", "ServiceHTTP", hummingbird, httpTypes, jwtKit, logging]),
-        tests("AccessTokens", ["CurlTransfer", "OpenSSLCrypto", hummingbird, hummingbirdTesting, jwtKit]),
+        tests("AccessTokens", ["CurlTransfer", "OpenSSLCrypto", "PlatformModel", httpTypes, hummingbird, hummingbirdTesting, logging, nioCore]),
         shared("CommandRunner", ["CSystemCalls", "ConcurrencyPrimitives", logging, subprocess, systemPackage]),
         tests("CommandRunner"),
         shared("ConcurrencyPrimitives", ["CSystemCalls"]),

@@ -13,6 +13,7 @@ package enum PassportCommand {
     /// - `serve` (default): brings the schema up to date and serves.
     /// - `migrate`: brings the schema up to date.
     /// - `create-admin`, `create-user`: `--username NAME --email ADDRESS`, the password on standard input.
+    /// - `set-password`: `--username NAME`, the new password on standard input; ends the person's sessions and tokens.
     /// - `rotate-keys [--now]`: adds signing keys and lets the present ones run out.
     package static func run(arguments: [String]) async -> Never {
         switch arguments.first ?? "serve" {
@@ -23,10 +24,11 @@ package enum PassportCommand {
             }
         case "create-admin": await createUser(arguments, isAdministrator: true)
         case "create-user": await createUser(arguments, isAdministrator: false)
+        case "set-password": await setPassword(arguments)
         case "rotate-keys": await rotateKeys(now: arguments.contains("--now"))
         case let other:
             await ServiceProcess.command(name: "passport") { _, _ in
-                throw CommandError("unknown command \(other): use serve, migrate, create-admin, create-user or rotate-keys")
+                throw CommandError("unknown command \(other): use serve, migrate, create-admin, create-user, set-password or rotate-keys")
             }
         }
     }
@@ -66,6 +68,22 @@ package enum PassportCommand {
                 } catch let error as AccountError where error == .usernameTaken {
                     print("exists")
                 }
+            }
+        }
+    }
+
+    private static func setPassword(_ arguments: [String]) async -> Never {
+        await ServiceProcess.command(name: "passport") { reader, process in
+            let username = try option("--username", in: arguments)
+            try await withDatabase(&reader, process) { pool in
+                guard let (user, _) = try await UserStore().credentials(username: username, in: pool) else {
+                    throw CommandError("there is no user \(username)")
+                }
+                let password = readLine(strippingNewline: true) ?? ""
+                try AccountRules.check(password: password, username: user.username, email: user.email)
+                let record = try await PasswordHash(threads: 1).create(password)
+                try await UserStore().replacePassword(
+                    record, of: user.id, reason: "password set by operator", at: Date(), in: pool)
             }
         }
     }

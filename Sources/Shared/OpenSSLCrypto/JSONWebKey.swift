@@ -19,6 +19,9 @@ package struct JSONWebKey: Sendable, Codable, Hashable {
     /// The name by which token headers refer to the key.
     package var keyID: String?
 
+    /// A key of this kind without members yet.
+    package init(keyType: String) { self.keyType = keyType }
+
     private enum CodingKeys: String, CodingKey {
         case keyType = "kty"
         case curve = "crv"

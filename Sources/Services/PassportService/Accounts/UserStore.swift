@@ -42,6 +42,17 @@ struct UserStore: Sendable {
         try await executor.execute("UPDATE users SET password = \(password) WHERE id = \(userID)")
     }
 
+    /// Sets a new password and ends every session and token that came from the old one.
+    func replacePassword(
+        _ password: String, of userID: Int, reason: String, at time: Date, in pool: PostgresPool
+    ) async throws {
+        try await pool.withTransaction { transaction in
+            try await setPassword(password, of: userID, in: transaction)
+            try await SessionStore().endAll(of: userID, in: transaction)
+            try await TokenStore().revokeAll(of: userID, reason: reason, at: time, in: transaction)
+        }
+    }
+
     func recordSignIn(of userID: Int, at time: Date, in executor: some SQLExecutor) async throws {
         try await executor.execute("UPDATE users SET last_login = \(time) WHERE id = \(userID)")
     }

@@ -42,12 +42,8 @@ struct AccountRoutes: Sendable {
                 return page(user, visitor, alert: Self.text(of: outcome), status: .unprocessableContent)
             }
             let record = try await authenticator.record(of: password)
-            try await pool.withTransaction { transaction in
-                try await UserStore().setPassword(record, of: user.id, in: transaction)
-                try await SessionStore().endAll(of: user.id, in: transaction)
-                try await TokenStore().revokeAll(
-                    of: user.id, reason: "password changed", at: now(), in: transaction)
-            }
+            try await UserStore().replacePassword(
+                record, of: user.id, reason: "password changed", at: now(), in: pool)
             return try await browser.signIn(user, from: request, to: "/user/account?changed=1")
         } catch let error as AccountError {
             return page(user, visitor, alert: error.description, status: .unprocessableContent)
