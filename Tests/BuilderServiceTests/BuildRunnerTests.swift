@@ -116,11 +116,11 @@ struct BuildRunnerTests {
     @Test func cancellationEndsTheWholeProcessGroup() async throws {
         try await withRunner("sleep 600 & echo $! > $FOLDER/pid; wait") { bench in
             let task = Task { try await bench.runner.carryOut(bench.run, attempt: 1) }
-            try await eventually { FileManager.default.fileExists(atPath: bench.folder + "/pid") }
+            try await eventually(within: .seconds(60)) { FileManager.default.fileExists(atPath: bench.folder + "/pid") }
             bench.controller.cancel(bench.run)
             try await task.value
             let pid = try String(contentsOfFile: bench.folder + "/pid", encoding: .utf8).filter(\.isNumber)
-            try await eventually { !FileManager.default.fileExists(atPath: "/proc/\(pid)/fd/0") }
+            try await eventually(within: .seconds(60)) { !FileManager.default.fileExists(atPath: "/proc/\(pid)/fd/0") }
             #expect(bench.controller.run(bench.run)?.result == nil)
         }
     }
@@ -130,7 +130,7 @@ struct BuildRunnerTests {
             let go = bench.folder + "/go"
             #expect(makePipe(go))
             let task = Task { try await bench.runner.carryOut(bench.run, attempt: 1) }
-            try await eventually { FileManager.default.fileExists(atPath: bench.folder + "/pid") }
+            try await eventually(within: .seconds(60)) { FileManager.default.fileExists(atPath: bench.folder + "/pid") }
             bench.controller.fenceOff(bench.run)
             try Data("x".utf8).write(to: URL(filePath: go))
             try await task.value
@@ -141,7 +141,7 @@ struct BuildRunnerTests {
     @Test func aControllerAwayForAWhileIsWaitedFor() async throws {
         try await withRunner("echo '\(Self.result)'") { bench in
             let task = Task { try await bench.runner.carryOut(bench.run, attempt: 1) }
-            try await eventually { (bench.controller.run(bench.run)?.fence ?? 0) == 1 }
+            try await eventually(within: .seconds(60)) { (bench.controller.run(bench.run)?.fence ?? 0) == 1 }
             bench.controller.fail(next: 4)
             try await task.value
             #expect(bench.controller.run(bench.run)?.state == "live")

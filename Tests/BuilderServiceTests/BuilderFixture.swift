@@ -79,7 +79,7 @@ struct BuilderFixture: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
             let fixture = BuilderFixture(folder: folder, controller: controller, parts: parts)
-            try await eventually { FileManager.default.fileExists(atPath: parts.repositories.hookSocket) }
+            try await eventually(within: .seconds(60)) { FileManager.default.fileExists(atPath: parts.repositories.hookSocket) }
             try await body(fixture)
             await group.triggerGracefulShutdown()
             try await tasks.waitForAll()

@@ -104,7 +104,7 @@ struct PushTests {
             let key = try await fixture.makeKey()
             let tree = try await fixture.makeTree()
             async let first = fixture.git(["push", fixture.url(), "main"], key: key, in: tree)
-            try await eventually { controller.runs.count == 1 }
+            try await eventually(within: .seconds(60)) { controller.runs.count == 1 }
             let other = try await fixture.makeTree("other", files: ["Dockerfile": "FROM other\n"])
             let second = try await fixture.git(["push", fixture.url(), "main"], key: key, in: other)
             #expect(second.exit == .code(0), "\(second.errorText)")
@@ -126,7 +126,7 @@ struct PushTests {
             let push = try await fixture.git(["push", fixture.url(), "main"], key: key, in: shallow)
             #expect(push.exit == .code(0), "\(push.errorText)")
             let sha = try await fixture.head(of: shallow)
-            try await eventually { try await fixture.kept("refs/heads/main") == sha }
+            try await eventually(within: .seconds(60)) { try await fixture.kept("refs/heads/main") == sha }
             try await fixture.commit(["again": "z"], in: shallow)
             let second = try await fixture.git(["push", fixture.url(), "main"], key: key, in: shallow)
             #expect(second.exit == .code(0), "\(second.errorText)")

@@ -15,14 +15,14 @@ struct RecordTests {
             let key = try await fixture.makeKey()
             let tree = try await fixture.makeTree()
             let push = Task { try await fixture.git(["push", fixture.url(), "main"], key: key, in: tree) }
-            try await eventually { controller.runs.count == 1 }
+            try await eventually(within: .seconds(60)) { controller.runs.count == 1 }
             push.cancel()
             _ = await push.result
-            try await eventually { fixture.parts.server.connectionCount == 0 }
+            try await eventually(within: .seconds(60)) { fixture.parts.server.connectionCount == 0 }
             let run = try #require(controller.runs.first)
             controller.finish(run.id, live: true)
             let sha = try await fixture.head(of: tree)
-            try await eventually { try await fixture.kept("refs/heads/main") == sha }
+            try await eventually(within: .seconds(60)) { try await fixture.kept("refs/heads/main") == sha }
         }
     }
 
@@ -32,9 +32,9 @@ struct RecordTests {
             let key = try await fixture.makeKey()
             let tree = try await fixture.makeTree()
             async let first = fixture.git(["push", fixture.url(), "main"], key: key, in: tree)
-            try await eventually { try await fixture.kept("refs/workflow/pushed/heads/main") != nil }
+            try await eventually(within: .seconds(60)) { try await fixture.kept("refs/workflow/pushed/heads/main") != nil }
             async let second = fixture.git(["push", fixture.url(), "main"], key: key, in: tree)
-            try await eventually { controller.runs.first?.followers.count == 2 }
+            try await eventually(within: .seconds(60)) { controller.runs.first?.followers.count == 2 }
             controller.finish(try #require(controller.runs.first).id, live: true)
             let results = try await [first, second]
             #expect(results.map(\.exit) == [.code(0), .code(0)])
@@ -73,20 +73,20 @@ struct RecordTests {
                     let key = try await fixture.makeKey()
                     let tree = try await fixture.makeTree()
                     let push = Task { try await fixture.git(["push", fixture.url(), "main"], key: key, in: tree) }
-                    try await eventually { controller.runs.first?.followers.count == 1 }
+                    try await eventually(within: .seconds(60)) { controller.runs.first?.followers.count == 1 }
                     // The shutdown that follows is what the pusher hears of.
                     Task {
                         let result = try await push.value
                         try Data(result.errorText.utf8).write(to: URL(filePath: folder + "/said"))
                     }
                 }
-                try await eventually { FileManager.default.fileExists(atPath: folder + "/said") }
+                try await eventually(within: .seconds(60)) { FileManager.default.fileExists(atPath: folder + "/said") }
                 let said = try String(contentsOfFile: folder + "/said", encoding: .utf8)
                 #expect(said.contains("the build goes on without this connection"))
                 try await BuilderFixture.withBuilder(configuration, folder: folder, controller: controller) { fixture in
                     controller.finish(try #require(controller.runs.first).id, live: true)
                     let sha = try await fixture.head(of: folder + "/tree")
-                    try await eventually { try await fixture.kept("refs/heads/main") == sha }
+                    try await eventually(within: .seconds(60)) { try await fixture.kept("refs/heads/main") == sha }
                 }
             }
         }

@@ -115,9 +115,9 @@ struct CommandTests {
         try await SSHFixture.withServer { fixture in
             let key = try await fixture.makeKey("ada", user: "ada")
             let task = Task { try await fixture.ssh(["sh echo $$ > pid; exec sleep 600"], key: key) }
-            try await eventually { FileManager.default.fileExists(atPath: fixture.folder + "/pid") }
+            try await eventually(within: .seconds(60)) { FileManager.default.fileExists(atPath: fixture.folder + "/pid") }
             task.cancel()
-            try await eventually { !fixture.handler.exitStatuses.isEmpty }
+            try await eventually(within: .seconds(60)) { !fixture.handler.exitStatuses.isEmpty }
             #expect(fixture.handler.exitStatuses == [128 + 15])
         }
     }

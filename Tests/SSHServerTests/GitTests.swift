@@ -51,7 +51,7 @@ struct GitTests {
             }
             let failures = results.filter { !$0.exit.isSuccess }.map(\.errorText)
             #expect(failures == [])
-            try await eventually { fixture.server.connectionCount == 0 }
+            try await eventually(within: .seconds(60)) { fixture.server.connectionCount == 0 }
         }
     }
 }

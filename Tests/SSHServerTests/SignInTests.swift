@@ -65,7 +65,7 @@ struct SignInTests {
         } _: { fixture in
             let silent = try (0..<5).map { _ in try TestSocket(port: fixture.server.port) }
             for socket in silent { socket.waitForEnd() }
-            try await eventually { fixture.server.connectionCount == 0 }
+            try await eventually(within: .seconds(60)) { fixture.server.connectionCount == 0 }
         }
     }
 
@@ -81,14 +81,14 @@ struct SignInTests {
                 socket.send(text)
             }
             #expect(try await fixture.ssh(["whoami"], key: key).exit == .code(0))
-            try await eventually { fixture.server.connectionCount == 0 }
+            try await eventually(within: .seconds(60)) { fixture.server.connectionCount == 0 }
         }
     }
 
     @Test func connectionsOfOneAddressAreLimitedBeforeSignIn() async throws {
         try await SSHFixture.withServer { $0.maximumUnauthenticatedPerAddress = 2 } _: { fixture in
             let silent = try (0..<2).map { _ in try TestSocket(port: fixture.server.port) }
-            try await eventually { fixture.server.connectionCount == 2 }
+            try await eventually(within: .seconds(60)) { fixture.server.connectionCount == 2 }
             let third = try TestSocket(port: fixture.server.port)
             #expect(third.receive().contains("Too many connections from 127.0.0.1"))
             withExtendedLifetime(silent) {}
@@ -98,7 +98,7 @@ struct SignInTests {
     @Test func aFullServerSaysSo() async throws {
         try await SSHFixture.withServer { $0.maximumConnections = 1 } _: { fixture in
             let first = try TestSocket(port: fixture.server.port)
-            try await eventually { fixture.server.connectionCount == 1 }
+            try await eventually(within: .seconds(60)) { fixture.server.connectionCount == 1 }
             #expect(try TestSocket(port: fixture.server.port).receive().contains("The server is full"))
             withExtendedLifetime(first) {}
         }
