@@ -193,7 +193,7 @@ let package = Package(
             path: "Tests/Support/PostgresTestSupport"),
         .target(
             name: "PodmanTestSupport",
-            dependencies: ["CommandRunner", "CurlTransfer", "PodmanClient", "TestSupport", subprocess, systemPackage],
+            dependencies: ["ConcurrencyPrimitives", "CommandRunner", "CurlTransfer", "PodmanClient", "TestSupport", subprocess, systemPackage],
             path: "Tests/Support/PodmanTestSupport"),
         .target(
             name: "TestSupport",

@@ -1,4 +1,5 @@
 import CommandRunner
+import ConcurrencyPrimitives
 package import CurlTransfer
 import FoundationEssentials
 package import PodmanClient
@@ -20,8 +21,18 @@ package struct PodmanService: Sendable {
         FileManager.default.fileExists(atPath:))
 }
 
+/// Engines take turns: each has locks of its own, and two that set up their first network at once meet in the kernel's
+/// packet filter ("Chain already exists").
+private let turns = KeyedQueue<String>()
+
 /// Runs `body` with a private engine that holds ``PodmanService/image``; everything in it is gone afterwards.
 package func withPodman<Value: Sendable>(
+    _ body: @escaping @Sendable (PodmanService) async throws -> Value
+) async throws -> Value {
+    try await turns.withKey("engine") { try await withOwnEngine(body) }
+}
+
+private func withOwnEngine<Value: Sendable>(
     _ body: @escaping @Sendable (PodmanService) async throws -> Value
 ) async throws -> Value {
     let directory = "/var/tmp/podman-test-\(String(UInt64.random(in: .min ... .max), radix: 36))"

@@ -13,8 +13,13 @@ package enum TestEnvironment {
     /// libpq URI of a server where the test user may create databases.
     package static var postgresURL: String? { variable("WORKFLOW_TEST_POSTGRES_URL") }
     package static var amqpURL: String? { variable("WORKFLOW_TEST_AMQP_URL") }
-    /// Endpoint of an S3 server, such as `http://127.0.0.1:8333`.
-    package static var s3URL: String? { variable("WORKFLOW_TEST_S3_URL") }
+    /// The test bucket of an S3 server as a `STORAGE_URL`.
+    package static var s3URL: String? {
+        guard let endpoint = variable("WORKFLOW_TEST_S3_URL"), let bucket = variable("WORKFLOW_TEST_S3_BUCKET") else {
+            return nil
+        }
+        return "s3://\(bucket)?endpoint=\(endpoint)&region=us-east-1"
+    }
     package static var s3AccessKey: String { variable("WORKFLOW_TEST_S3_ACCESS_KEY") ?? "" }
     package static var s3SecretKey: String { variable("WORKFLOW_TEST_S3_SECRET_KEY") ?? "" }
 
