@@ -106,18 +106,24 @@ package enum CommandRunner {
     static func configuration(for command: Command) -> Configuration {
         var options = PlatformOptions()
         options.createSession = true
-        options.userID = command.identity?.user
-        options.groupID = command.identity?.group
-        options.supplementaryGroups = command.identity.map { [$0.group] }
         options.teardownSequence = [
             .gracefulShutDown(toProcessGroup: true, allowedDurationToNextStep: command.grace),
             .send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .seconds(1)),
         ]
         var variables: [Environment.Key: String] = [:]
         for (name, value) in command.environment { variables[Environment.Key(stringLiteral: name)] = value }
+        var program = command.executable
+        var arguments = command.arguments
+        if let identity = command.identity {
+            // A program changes the identity, not the child between fork and exec: there glibc's setgroups waits for
+            // threads of ours that the child does not have, and holds the lock every other start needs.
+            let options = ["--reuid", "\(identity.user)", "--regid", "\(identity.group)", "--groups", "\(identity.group)"]
+            arguments = options + ["--", program] + arguments
+            program = "/usr/bin/setpriv"
+        }
         return Configuration(
-            executable: command.executable.contains("/") ? .path(FilePath(command.executable)) : .name(command.executable),
-            arguments: Arguments(command.arguments),
+            executable: program.contains("/") ? .path(FilePath(program)) : .name(program),
+            arguments: Arguments(arguments),
             environment: .custom(variables),
             workingDirectory: command.workingDirectory.map { FilePath($0) },
             platformOptions: options)

@@ -1,4 +1,4 @@
-package import Glibc
+import Glibc
 
 /// A file of a service's own state: replaced as a whole, never half written, with exactly the mode asked for.
 package enum StateFile {
@@ -17,7 +17,7 @@ package enum StateFile {
 
     /// Writes beside the file, makes it durable and then puts it in place.
     /// - Parameter mode: what the new file's permissions are, whatever the process's mask.
-    package static func write(_ bytes: some Sequence<UInt8>, to path: String, mode: mode_t) throws(Failure) {
+    package static func write(_ bytes: some Sequence<UInt8>, to path: String, mode: UInt32) throws(Failure) {
         let temporary = "\(path).new"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw Failure(path: temporary, errno: errno) }
@@ -37,7 +37,7 @@ package enum StateFile {
         guard rename(temporary, path) == 0 else { throw Failure(path: path, errno: errno) }
     }
 
-    package static func write(_ text: String, to path: String, mode: mode_t) throws(Failure) {
+    package static func write(_ text: String, to path: String, mode: UInt32) throws(Failure) {
         try write(text.utf8, to: path, mode: mode)
     }
 
@@ -64,7 +64,7 @@ package enum StateFile {
     }
 
     /// Makes the directory and those above it, and gives the last one exactly this mode.
-    package static func makeDirectory(_ path: String, mode: mode_t) throws(Failure) {
+    package static func makeDirectory(_ path: String, mode: UInt32) throws(Failure) {
         var partial = ""
         for component in path.split(separator: "/") {
             partial += "/\(component)"

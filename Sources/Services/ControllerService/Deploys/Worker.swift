@@ -44,6 +44,7 @@ func makeWorkerProcess(
                 connection: connection, queue: Work.workerQueue, topology: topology,
                 handlers: WorkerTasks(converger: converger).handlers, concurrency: settings.concurrency,
                 logger: logger)),
+        .init("supervisor", PodSupervisor(engine: engine, logger: logger)),
         .init(
             "observer",
             PodObserver(

@@ -132,7 +132,10 @@ extension PodStatus.Phase {
             let end = state.finishedAt ?? .now
             let isRestarted = memory.wasReady && !isLeaving
             self = isRestarted ? .backingOff(code: state.exitCode, at: end) : .exited(code: state.exitCode, at: end)
-        case .created, .initialized, .other: self = .created
+        case .created, .initialized, .other:
+            // A restart of the machine makes podman forget that the container ran.
+            let wasRunning = memory.wasReady && !isLeaving
+            self = wasRunning ? .backingOff(code: memory.lastExit?.code ?? 0, at: .now) : .created
         }
     }
 }

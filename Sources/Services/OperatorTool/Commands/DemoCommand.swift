@@ -1,6 +1,5 @@
 import ArgumentParser
 import CurlTransfer
-import Glibc
 
 /// `workflow demo`: pushes a sample app and shows its page.
 struct DemoCommand: AsyncParsableCommand {
@@ -10,6 +9,8 @@ struct DemoCommand: AsyncParsableCommand {
     @OptionGroup var options: StateOptions
     @Option(help: "The folder of the sample (default: services/controller/samples/hello of the source tree).")
     var sample: String?
+    @Option(help: "The script that makes the base images (default: scripts/base-images of the source tree).")
+    var baseImages: String?
 
     func run() async throws {
         try await reportingErrors {
@@ -18,23 +19,13 @@ struct DemoCommand: AsyncParsableCommand {
                 throw OperatorError("the platform is not running", next: "workflow up")
             }
             let programs = try ProgramDirectory.besideThisProgram()
-            guard let folder = sample ?? Self.findSample(from: programs.path) else {
+            guard let folder = sample ?? SourceTree.find("services/controller/samples/hello", above: programs.path) else {
                 throw OperatorError("the sample app was not found", next: "workflow demo --sample FOLDER")
             }
             let demonstration = Demonstration(
-                state: state, settings: settings, programs: programs, sample: folder, client: try HTTPClient())
+                state: state, settings: settings, programs: programs, sample: folder,
+                images: try BaseImagesCommand.images(state, script: baseImages), client: try HTTPClient())
             try await demonstration.run()
         }
-    }
-
-    /// The sample in the source tree the program was built in.
-    static func findSample(from path: String) -> String? {
-        var parts = path.split(separator: "/")
-        while !parts.isEmpty {
-            let candidate = "/" + parts.joined(separator: "/") + "/services/controller/samples/hello"
-            if access(candidate, F_OK) == 0 { return candidate }
-            parts.removeLast()
-        }
-        return nil
     }
 }

@@ -12,6 +12,7 @@ struct Demonstration: Sendable {
     let settings: Settings
     let programs: ProgramDirectory
     let sample: String
+    let images: BaseImages
     let client: HTTPClient
 
     private static let user = "demo"
@@ -43,6 +44,11 @@ struct Demonstration: Sendable {
             try await platform.ensureApp(Self.app, workspace: Self.workspace)
             return ((), Self.app)
         }
+        try await step("base images") {
+            if try await images.arePresent() { return ((), "loaded before") }
+            try await images.load { Console.say("    \($0)") }
+            return ((), "loaded")
+        }
         try await step("commit") { ((), try await repository.commit(sample: sample)) }
         try await push(repository)
         try await fetch()
@@ -69,12 +75,8 @@ struct Demonstration: Sendable {
         let path = "\(state.demo)/password"
         if let known = try StateFile.readText(path) { return (known, "\(Self.user) exists") }
         let password = SecureRandom.base64URL(18)
-        let secrets = try SecretValues.load(from: state)
-        let plans = PlatformPlan(
-            state: state, settings: settings, secrets: secrets, programs: programs, engine: ContainerEngine(state: state))
-        let clients = IdentityClients(state: state, names: names, secrets: secrets)
-        var command = plans.passportCommand(
-            ["create-user", "--username", Self.user, "--email", email], clients: clients.path)
+        let plans = try PlatformPlan(state: state, settings: settings, programs: programs)
+        var command = plans.passportCommand(["create-user", "--username", Self.user, "--email", email])
         command.standardInput = Array("\(password)\n".utf8)
         let result = try await CommandRunner.check(command)
         if result.text.contains("exists") {

@@ -21,7 +21,7 @@ enum ProgressEvent: Codable, Equatable, Sendable {
 
             First administrator: \(name)
             Password:            \(password)
-            It is shown this once. To set another: workflow passwd \(name)
+            It is shown this once. To set another: workflow password \(name)
             """
         case .failed(let step, let lines):
             (["  \(step.padded(to: 16)) FAILED"] + lines.map { "    \($0)" }).joined(separator: "\n")

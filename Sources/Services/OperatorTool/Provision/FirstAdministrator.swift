@@ -8,6 +8,11 @@ import ServiceRuntime
 struct FirstAdministrator: Sendable {
     static let name = "admin"
 
+    /// A password without characters people mistake for each other.
+    static func makePassword() -> String {
+        SecureRandom.text(20, from: "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789")
+    }
+
     let state: StateDirectory
     let progress: @Sendable (ProgressEvent) -> Void
 
@@ -17,7 +22,7 @@ struct FirstAdministrator: Sendable {
     /// - Parameter command: makes a command of passport from its arguments.
     func ensure(command: ([String]) -> Command) async throws -> String {
         if access(marker, F_OK) == 0 { return "\(Self.name) exists" }
-        let password = SecureRandom.text(20, from: "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789")
+        let password = Self.makePassword()
         var create = command(["create-admin", "--username", Self.name, "--email", "admin@workflow.localhost"])
         create.standardInput = Array("\(password)\n".utf8)
         let result = try await CommandRunner.check(create)

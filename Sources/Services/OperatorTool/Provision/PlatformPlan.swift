@@ -14,6 +14,14 @@ struct PlatformPlan: Sendable {
     let programs: ProgramDirectory
     let engine: ContainerEngine
 
+    init(state: StateDirectory, settings: Settings, programs: ProgramDirectory) throws {
+        self.state = state
+        self.settings = settings
+        self.programs = programs
+        secrets = try SecretValues.load(from: state)
+        engine = ContainerEngine(state: state)
+    }
+
     private var ports: PortPlan { settings.ports }
     private var names: PlatformNames { PlatformNames(domain: settings.domain, ports: settings.ports) }
     private var controllerURL: String { "http://127.0.0.1:\(ports[.controller])" }
@@ -99,17 +107,17 @@ struct PlatformPlan: Sendable {
         return plan
     }
 
-    private func passportSettings(clients: String) -> [String: String] {
-        ["PASSPORT_LISTEN": "127.0.0.1:\(ports[.passport])", "PASSPORT_CLIENTS_FILE": clients]
+    /// The clients passport knows from its start.
+    var clients: IdentityClients { IdentityClients(state: state, names: names, secrets: secrets) }
+
+    func passportCommand(_ arguments: [String]) -> Command {
+        command(
+            "passport", arguments, secretsOf: "passport",
+            ["PASSPORT_LISTEN": "127.0.0.1:\(ports[.passport])", "PASSPORT_CLIENTS_FILE": clients.path])
     }
 
-    func passport(clients: String) -> ProcessPlan {
-        let command = command("passport", ["serve"], secretsOf: "passport", passportSettings(clients: clients))
-        return plan("passport", command, port: ports[.passport], after: ["databases"])
-    }
-
-    func passportCommand(_ arguments: [String], clients: String) -> Command {
-        command("passport", arguments, secretsOf: "passport", passportSettings(clients: clients))
+    func passport() -> ProcessPlan {
+        plan("passport", passportCommand(["serve"]), port: ports[.passport], after: ["databases"])
     }
 
     private var controllerSettings: [String: String] {

@@ -59,26 +59,23 @@ struct Platform: Sendable {
     }
 
     private func servers(_ settings: Settings) async throws -> BootSequence {
-        let secrets = try SecretValues.load(from: state)
         let names = PlatformNames(domain: settings.domain, ports: settings.ports)
-        let engine = ContainerEngine(state: state)
-        let plans = PlatformPlan(state: state, settings: settings, secrets: secrets, programs: programs, engine: engine)
+        let plans = try PlatformPlan(state: state, settings: settings, programs: programs)
         let cluster = try PostgresCluster(state: state, port: settings.ports[.postgres])
         let broker = try BrokerNode(state: state, ports: settings.ports)
-        let clients = IdentityClients(state: state, names: names, secrets: secrets)
         let authority = LocalAuthority(state: state, domain: settings.domain)
         let steps =
             [
                 BootSequence.Step("state") {
                     try plans.writeSecrets(cluster: cluster, broker: broker)
-                    try clients.write()
+                    try plans.clients.write()
                     try RegistryTokenKeys(state: state).ensure()
                     return state.root
                 },
                 BootSequence.Step("certificates") { try certificates(authority) },
                 BootSequence.Step("names") { try announce(names, in: settings) },
-            ] + infrastructure(cluster: cluster, broker: broker, engine: engine, secrets: secrets)
-            + services(plans, clients: clients, authority: authority)
+            ] + infrastructure(cluster: cluster, broker: broker, engine: plans.engine, secrets: plans.secrets)
+            + services(plans, authority: authority)
         return BootSequence(steps: steps, progress: progress)
     }
 
@@ -119,19 +116,15 @@ struct Platform: Sendable {
         ]
     }
 
-    private func services(
-        _ plans: PlatformPlan, clients: IdentityClients, authority: LocalAuthority
-    ) -> [BootSequence.Step] {
+    private func services(_ plans: PlatformPlan, authority: LocalAuthority) -> [BootSequence.Step] {
         let plain = [
-            plans.registry(), plans.logger(), plans.shipper(), plans.passport(clients: clients.path), plans.controller(),
+            plans.registry(), plans.logger(), plans.shipper(), plans.passport(), plans.controller(),
             plans.worker(), plans.builder(),
         ].map { plan in BootSequence.Step(plan.name, after: plan.after) { try await serve(plan) } }
         let router = plans.router(authority: authority)
         return plain + [
             BootSequence.Step("administrator", after: ["passport"]) {
-                try await FirstAdministrator(state: state, progress: progress).ensure { arguments in
-                    plans.passportCommand(arguments, clients: clients.path)
-                }
+                try await FirstAdministrator(state: state, progress: progress).ensure { plans.passportCommand($0) }
             },
             BootSequence.Step("migrations", after: ["databases"]) {
                 try await CommandRunner.check(plans.controllerCommand(["migrate"]))
