@@ -14,6 +14,7 @@ import ServiceRuntime
 /// - `REGISTRY_DELETE`: whether deletes are allowed, default true.
 /// - `REGISTRY_TLS_CERTIFICATE`, `REGISTRY_TLS_KEY`: PEM files; both or none.
 /// - `REGISTRY_MANIFEST_LIMIT`: bytes, default 4194304. `REGISTRY_BLOB_LIMIT`: bytes, default 64 GiB.
+/// - `REGISTRY_ALLOW_MISSING_BLOBS`: whether images may be pushed without all their blobs, default false.
 /// - `REGISTRY_UPLOAD_EXPIRY`: seconds after which an abandoned upload is removed, default 86400.
 /// - `REGISTRY_FSYNC`: whether content and metadata are flushed before a push is confirmed, default true.
 struct RegistryConfiguration: Sendable {
@@ -58,6 +59,7 @@ struct RegistryConfiguration: Sendable {
         limits.manifestSize = reader.integer(
             "REGISTRY_MANIFEST_LIMIT", default: defaults.manifestSize, in: 1 << 16...64 << 20)
         limits.blobSize = reader.integer("REGISTRY_BLOB_LIMIT", default: defaults.blobSize, in: 1...Int.max)
+        limits.allowsMissingBlobs = reader.flag("REGISTRY_ALLOW_MISSING_BLOBS", default: false)
         self.limits = limits
         uploadExpiry = reader.duration("REGISTRY_UPLOAD_EXPIRY", default: .seconds(86400))
         isDurable = reader.flag("REGISTRY_FSYNC", default: true)

@@ -52,7 +52,9 @@ extension RegistryAPI {
         } catch {
             throw RegistryError(.manifestInvalid, error.reason)
         }
-        try await storage.store(manifest, bytes: bytes, as: digest, tags: tags, in: name)
+        try await storage.store(
+            ManifestPush(manifest: manifest, bytes: bytes, digest: digest, tags: tags), in: name,
+            requiringBlobs: !limits.allowsMissingBlobs)
         var fields: HTTPFields = [
             .location: "/v2/\(name)/manifests/\(digest)", .dockerContentDigest: "\(digest)", .contentLength: "0",
         ]

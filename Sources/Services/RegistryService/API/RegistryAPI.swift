@@ -11,6 +11,8 @@ struct RegistryLimits: Sendable {
     var blobSize = 64 << 30
     /// The most entries of one page of tags or repositories.
     var pageSize = 1000
+    /// Whether an image may be pushed whose configuration or layers are not in its repository.
+    var allowsMissingBlobs = false
     /// The most tags given to a manifest in one request.
     var tagsPerPush = 16
 }

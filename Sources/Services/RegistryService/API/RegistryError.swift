@@ -59,6 +59,8 @@ struct RegistryError: Error, HTTPResponseError, Sendable {
         let body = try encoder.encode(Body(errors: [.init(code: code.text, message: message, detail: detail)]))
         var fields = headers
         fields[.contentType] = "application/json; charset=utf-8"
+        // A body behind the answer to a HEAD would be read as the answer to the connection's next request.
+        guard request.method != .head else { return .head(status, fields, length: body.count) }
         return Response(status: status, headers: fields, body: .init(byteBuffer: ByteBuffer(bytes: body)))
     }
 

@@ -40,29 +40,23 @@ extension RegistryStorage {
     ///
     /// - Throws: `MANIFEST_BLOB_UNKNOWN` when a configuration or layer it needs is not visible in the repository.
     ///   Manifests listed by an index and the subject may be missing.
-    func store(
-        _ manifest: Manifest, bytes: [UInt8], as digest: ImageDigest, tags: [ImageTag], in name: RepositoryName
-    ) async throws {
-        let record = ManifestRecord(
-            mediaType: manifest.mediaType, size: bytes.count, references: manifest.references.map(\.digest),
-            subject: manifest.subject?.digest, artifactType: manifest.artifactType, pushed: .now)
+    func store(_ push: ManifestPush, in name: RepositoryName, requiringBlobs: Bool) async throws {
+        let (manifest, digest) = (push.manifest, push.digest)
+        let record = push.record()
         try await repositories.withKey(name) {
             try await threads.run { [content, metadata] in
-                if case .image = manifest.content {
+                if requiringBlobs, case .image = manifest.content {
                     try Self.requireBlobs(of: manifest, in: name, content, metadata)
                 }
             }
             try await digests.withKey(digest) {
                 try await threads.run { [content, metadata, files] in
-                    var placements = [try content.placement(of: bytes, as: digest)]
+                    var placements = [try content.placement(of: push.bytes, as: digest)]
                     placements.append(try metadata.placement(of: record, digest, in: name))
                     if let subject = record.subject {
-                        let descriptor = Descriptor(
-                            mediaType: record.mediaType, digest: digest, size: record.size,
-                            annotations: manifest.annotations, artifactType: record.artifactType)
-                        placements.append(try metadata.placement(of: descriptor, about: subject, in: name))
+                        placements.append(try metadata.placement(of: push.descriptor(), about: subject, in: name))
                     }
-                    for tag in Set(tags) { placements.append(try metadata.placement(of: tag, to: digest, in: name)) }
+                    for tag in Set(push.tags) { placements.append(try metadata.placement(of: tag, to: digest, in: name)) }
                     try files.place(placements.compactMap(\.self))
                 }
             }
