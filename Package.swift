@@ -167,9 +167,14 @@ let package = Package(
         shared("ServiceRuntime", ["MetricsExposition", "PlatformModel", "ServiceHTTP", configuration, hummingbird, lifecycle, logging, metrics, systemPackage, unixSignals]),
         tests("ServiceRuntime", ["PlatformModel", "ServiceHTTP"]),
         shared("TaskOutbox", ["ConcurrencyPrimitives", "PlatformModel", "Postgres", lifecycle, logging, metrics]),
-        tests("TaskOutbox", ["ConcurrencyPrimitives", "PlatformModel", "Postgres", "PostgresTestSupport", logging]),
+        tests(
+            "TaskOutbox",
+            [
+                "AMQPClient", "BrokerTestSupport", "ConcurrencyPrimitives", "PlatformModel", "Postgres", "PostgresTestSupport",
+                "TaskQueue", logging,
+            ]),
         shared("TaskQueue", ["AMQPClient", "ConcurrencyPrimitives", "PlatformModel", lifecycle, logging, metrics]),
-        tests("TaskQueue", ["AMQPClient", "PlatformModel", lifecycle, logging]),
+        tests("TaskQueue", ["AMQPClient", "BrokerTestSupport", "PlatformModel", lifecycle, logging]),
         shared(
             "WebSocketServer",
             ["ConcurrencyPrimitives", hummingbirdCore, httpTypes, logging, nioCore, nioExtras, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, nioWebSocket]),
@@ -191,6 +196,10 @@ let package = Package(
             name: "PostgresTestSupport",
             dependencies: ["PlatformModel", "Postgres", "TestSupport", logging],
             path: "Tests/Support/PostgresTestSupport"),
+        .target(
+            name: "BrokerTestSupport",
+            dependencies: ["AMQPClient", "CommandRunner", "ConcurrencyPrimitives", "PlatformModel", "TestSupport", logging],
+            path: "Tests/Support/BrokerTestSupport"),
         .target(
             name: "PodmanTestSupport",
             dependencies: ["ConcurrencyPrimitives", "CommandRunner", "CurlTransfer", "PodmanClient", "TestSupport", subprocess, systemPackage],

@@ -29,6 +29,49 @@ struct BoundedChannelTests {
         #expect(await producer.value == false)
     }
 
+    /// A cancellation that fell between looking for it and waiting was once lost, and the waiter never came back.
+    @Test(.timeLimit(.minutes(2))) func noCancellationIsLostWhileWaitingBegins() async throws {
+        for _ in 0..<20_000 {
+            let empty = BoundedChannel<Int>(limit: 1)
+            let full = BoundedChannel<Int>(limit: 1)
+            _ = full.trySend(1)
+            let consumer = Task {
+                var iterator = empty.makeAsyncIterator()
+                return try await iterator.next()
+            }
+            let producer = Task { await full.send(2) }
+            await Task.yield()
+            consumer.cancel()
+            producer.cancel()
+            let taken = try await consumer.value
+            #expect(taken == nil)
+            #expect(await producer.value == false)
+        }
+    }
+
+    /// Everything a producer was told is sent arrives, however many producers are cancelled meanwhile.
+    @Test(.timeLimit(.minutes(2))) func whatWasAcceptedArrivesAmongCancellations() async throws {
+        let channel = BoundedChannel<Int>(limit: 3)
+        let reading = Task {
+            var received: Set<Int> = []
+            for try await number in channel { received.insert(number) }
+            return received
+        }
+        let accepted = await withTaskGroup(of: Int?.self) { group in
+            for number in 0..<5_000 {
+                group.addTask {
+                    let producer = Task { await channel.send(number) }
+                    if number.isMultiple(of: 3) { producer.cancel() }
+                    return await producer.value ? number : nil
+                }
+            }
+            return await group.reduce(into: Set<Int>()) { result, number in if let number { result.insert(number) } }
+        }
+        channel.finish()
+        #expect(try await reading.value == accepted)
+        #expect(accepted.count >= 3_333)
+    }
+
     @Test func aFailureComesAfterTheElements() async throws {
         struct Failure: Error {}
         let channel = BoundedChannel<Int>(limit: 4)

@@ -1,51 +1,10 @@
 import AMQPClient
 import FoundationEssentials
-import Logging
 import PlatformModel
-import ServiceLifecycle
 import TestSupport
 import Testing
 
 @testable import TaskQueue
-
-/// A work queue of its own on the real broker.
-private struct Fixture: Sendable {
-    let connection: AMQPConnection
-    let queue = "test." + UUID().uuidString.lowercased()
-    let topology: TaskTopology
-    let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-
-    init() throws {
-        connection = try AMQPConnection(
-            url: Secret(try TestEnvironment.requireAMQP()), name: "test",
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        topology = TaskTopology(queues: [queue], delays: [.milliseconds(50), .milliseconds(100)])
-    }
-
-    func publish(_ task: TaskEnvelope) async throws {
-        try await TaskPublisher(connection: connection).publish(task, to: queue)
-    }
-
-    /// Runs a consumer on a connection of its own while `body` runs.
-    func consuming(_ handlers: [TaskHandler], _ body: () async throws -> Void) async throws {
-        try await topology.declare(on: connection)
-        let consumer = TaskConsumer(
-            connection: connection, queue: queue, topology: topology, handlers: handlers, concurrency: 2, logger: logger)
-        let running = Task { try await consumer.run() }
-        defer { running.cancel() }
-        try await body()
-    }
-
-    func deadLetters() async throws -> [DeadLetter] {
-        try await DeadLetters(connection: connection).list(queue)
-    }
-
-    func remove() async throws {
-        for name in [queue, TaskTopology.deadQueue(queue)] + (1...2).map({ TaskTopology.retryQueue(queue, $0) }) {
-            try await connection.delete(queue: name)
-        }
-    }
-}
 
 private actor Attempts {
     private(set) var seen: [Int] = []
@@ -58,9 +17,9 @@ private actor Attempts {
 
 @Suite(.enabled(if: TestEnvironment.hasServers), .timeLimit(.minutes(1)))
 struct TaskQueueTests {
-    private let fixture: Fixture
+    private let fixture: TaskQueueFixture
 
-    init() throws { fixture = try Fixture() }
+    init() throws { fixture = try TaskQueueFixture() }
 
     @Test func aDoneTaskIsForgotten() async throws {
         let attempts = Attempts()
@@ -69,7 +28,7 @@ struct TaskQueueTests {
             try await fixture.publish(TaskEnvelope(name: "app.deploy", payload: ["app": "a"]))
             try await eventually { await attempts.seen == [1] }
         }
-        try await eventually { try await fixture.connection.queueStatus(fixture.queue).messages == 0 }
+        try await fixture.expectEmpty()
         try await fixture.remove()
     }
 
@@ -131,7 +90,7 @@ struct TaskQueueTests {
         try await fixture.topology.declare(on: fixture.connection)
         let task = TaskEnvelope(name: "app.deploy", payload: .null)
         try await fixture.publish(task)
-        let victim = try Fixture().connection
+        let victim = try fixture.connect()
         var taken = victim.consume(queue: fixture.queue, prefetch: 1).makeAsyncIterator()
         _ = try #require(await taken.next())
         victim.close()

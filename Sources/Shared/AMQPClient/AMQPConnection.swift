@@ -101,6 +101,13 @@ package final class AMQPConnection: Sendable {
         }
     }
 
+    /// Takes a queue out of an exchange; messages of that key are unroutable from then on. No binding is not an error.
+    package func unbind(queue: String, exchange: String, routingKey: String) async throws(AMQPError) {
+        try await operate { handle throws(AMQPError) in
+            try handle.unbind(queue: queue, exchange: exchange, routingKey: routingKey, channel: AMQPChannel.operations)
+        }
+    }
+
     /// Takes one message, nil when the queue is empty. Unsettled it stays with this connection until that ends.
     package func get(_ queue: String) async throws(AMQPError) -> AMQPDelivery? {
         try await get(queue, channel: AMQPChannel.operations)

@@ -53,6 +53,14 @@ extension AMQPHandle {
         try checkLast(channel)
     }
 
+    func unbind(queue: String, exchange: String, routingKey: String, channel: UInt16) throws(AMQPError) {
+        let arena = AMQPArena()
+        defer { withExtendedLifetime(arena) {} }
+        unsafe amqp_queue_unbind(
+            state, channel, arena.text(queue), arena.text(exchange), arena.text(routingKey), amqp_empty_table)
+        try checkLast(channel)
+    }
+
     func consume(_ queue: String, tag: String, prefetch: UInt16, channel: UInt16) throws(AMQPError) {
         let arena = AMQPArena()
         defer { withExtendedLifetime(arena) {} }

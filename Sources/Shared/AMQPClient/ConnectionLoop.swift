@@ -82,7 +82,7 @@ final class ConnectionLoop {
             try handle.openChannel(AMQPChannel.publishing)
             try handle.selectConfirms(AMQPChannel.publishing)
             try handle.openChannel(AMQPChannel.operations)
-            for declaration in topology.all { try handle.declare(declaration, channel: AMQPChannel.operations) }
+            try redeclare(on: handle)
             self.handle = handle
             subscriptions.didConnect()
             pauses = Self.backoff.makeIterator()
@@ -95,6 +95,21 @@ final class ConnectionLoop {
             logger.warning(
                 "Cannot connect to the broker",
                 metadata: ["peer": "\(address.host):\(address.port)", "error": "\(String(reflecting: error))"])
+        }
+    }
+
+    /// Declares again what was declared before, in case the broker comes back empty.
+    ///
+    /// A queue that somebody has replaced by one with other properties is not worth the connection.
+    private func redeclare(on handle: AMQPHandle) throws(AMQPError) {
+        for declaration in topology.all {
+            do throws(AMQPError) {
+                try handle.declare(declaration, channel: AMQPChannel.operations)
+            } catch {
+                guard !handle.isBroken else { throw error }
+                logger.warning("Cannot declare again", metadata: ["error": "\(String(reflecting: error))"])
+                try restoreChannels(handle)
+            }
         }
     }
 
@@ -126,7 +141,11 @@ final class ConnectionLoop {
 
     private func serve(_ handle: AMQPHandle) {
         attempt { handle throws(AMQPError) in try restoreChannels(handle) }
-        attempt { handle throws(AMQPError) in try subscriptions.subscribe(on: handle, logger: logger) }
+        attempt { handle throws(AMQPError) in
+            let misses = try subscriptions.subscribe(on: handle, logger: logger)
+            // Somebody deleted a queue of ours: its consumer finds it again at the next attempt.
+            if misses { try redeclare(on: handle) }
+        }
         publishWaiting()
         let waiting = operations
         operations = []

@@ -31,8 +31,11 @@ struct Subscriptions {
     }
 
     /// Subscribes those that are not; a missing queue is asked for again later.
-    mutating func subscribe(on handle: AMQPHandle, logger: Logger) throws(AMQPError) {
+    ///
+    /// - Returns: whether a queue is missing.
+    mutating func subscribe(on handle: AMQPHandle, logger: Logger) throws(AMQPError) -> Bool {
         let now = ContinuousClock.now
+        var misses = false
         for (id, subscription) in byID
         where !subscription.isActive && !subscription.isCancelled && subscription.nextAttempt <= now {
             let consumer = subscription.consumer
@@ -48,11 +51,13 @@ struct Subscriptions {
             } catch {
                 guard !handle.isBroken else { throw error }
                 byID[id]?.nextAttempt = now + Self.pause
+                misses = misses || error.code == .notFound
                 logger.warning(
                     "Cannot consume from a queue",
                     metadata: ["queue": "\(consumer.queue)", "error": "\(String(reflecting: error))"])
             }
         }
+        return misses
     }
 
     /// Hands a delivery to its consumer; false when nobody takes it.

@@ -96,9 +96,9 @@ package final class BoundedChannel<Element: Sendable>: Sendable, AsyncSequence {
     }
 
     private func offer(_ element: Element, id: UInt64, continuation: CheckedContinuation<Bool, Never>) {
-        let isCancelled = Task.isCancelled
         let outcome = state.withLock { state -> Offer in
-            if state.isFinished || isCancelled { return .refused }
+            // Asked under the lock: a cancellation that comes later finds the continuation stored below.
+            if state.isFinished || Task.isCancelled { return .refused }
             if let consumer = state.consumer {
                 state.consumer = nil
                 return .handed(consumer)
@@ -136,9 +136,9 @@ package final class BoundedChannel<Element: Sendable>: Sendable, AsyncSequence {
     }
 
     private func take(_ continuation: CheckedContinuation<Element?, any Error>) {
-        let isCancelled = Task.isCancelled
         let outcome = state.withLock { state -> Taking in
-            if isCancelled { return .ended(nil) }
+            // Asked under the lock: a cancellation that comes later finds the continuation stored below.
+            if Task.isCancelled { return .ended(nil) }
             if !state.buffer.isEmpty {
                 let element = state.buffer.removeFirst()
                 guard !state.producers.isEmpty else { return .element(element, nil) }

@@ -16,9 +16,9 @@ package struct Outbox: Sendable {
     package func add(_ message: OutboxMessage, in transaction: Transaction) async throws(PostgresError) {
         try await transaction.execute(
             """
-            INSERT INTO outbox (task, queue, name, version, payload, created)
+            INSERT INTO outbox (task, queue, name, version, payload, created, deadline_seconds)
             VALUES (\(message.id), \(message.queue), \(message.name), \(message.version), \(json: message.payload),
-                \(message.created))
+                \(message.created), \(message.deadlineSeconds))
             """)
         // Delivered by the server at commit, so that no relay looks too early.
         _ = try await transaction.query("SELECT pg_notify(\(Self.channel), '')")
@@ -44,7 +44,7 @@ package struct Outbox: Sendable {
     ) async throws(PostgresError) -> Int {
         let rows = try await transaction.query(
             """
-            SELECT id, task, queue, name, version, payload, created FROM outbox
+            SELECT id, task, queue, name, version, payload, created, deadline_seconds FROM outbox
             ORDER BY id LIMIT \(limit) FOR UPDATE SKIP LOCKED
             """)
         guard !rows.isEmpty else { return 0 }
@@ -53,7 +53,7 @@ package struct Outbox: Sendable {
             OutboxMessage(
                 id: try row.decode("task"), queue: try row.decode("queue"), name: try row.decode("name"),
                 version: try row.decode("version"), payload: try row.decode(json: "payload"),
-                created: try row.decode("created"))
+                created: try row.decode("created"), deadlineSeconds: try row.decode("deadline_seconds"))
         }
         let accepted = await publish(messages)
         let done = zip(numbers, accepted).filter(\.1).map(\.0)

@@ -11,9 +11,13 @@ package struct OutboxMessage: Sendable, Equatable {
     package let version: Int
     package let payload: JSONValue
     package let created: Date
+    /// Longest time a handler may take.
+    package let deadlineSeconds: Int
 
+    /// - Parameter deadlineSeconds: give it for work that knows its own limit, which must lie below.
     package init(
-        id: UUID = UUID(), queue: String, name: String, version: Int = 1, payload: JSONValue, created: Date = .now
+        id: UUID = UUID(), queue: String, name: String, version: Int = 1, payload: JSONValue, created: Date = .now,
+        deadlineSeconds: Int = 900
     ) {
         self.id = id
         self.queue = queue
@@ -21,5 +25,6 @@ package struct OutboxMessage: Sendable, Equatable {
         self.version = version
         self.payload = payload
         self.created = created
+        self.deadlineSeconds = deadlineSeconds
     }
 }

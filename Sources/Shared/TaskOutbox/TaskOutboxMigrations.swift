@@ -30,5 +30,9 @@ package enum TaskOutboxMigrations {
                     expires timestamptz NOT NULL
                 );
                 """),
+        Migration(
+            number: 9003,
+            name: "AddOutboxDeadline",
+            sql: "ALTER TABLE outbox ADD COLUMN deadline_seconds integer NOT NULL DEFAULT 900;"),
     ]
 }

@@ -70,13 +70,26 @@ package struct DeadLetters: Sendable {
 
     private static func letter(_ delivery: AMQPDelivery, _ queue: String) -> DeadLetter {
         let properties = delivery.message.properties
+        let headers = properties.headers
+        let given = headers["x-reason"]?.stringValue ?? ""
+        let reason = deathByRedelivery(headers, queue).map { given.isEmpty ? $0 : "\($0) Before: \(given)" } ?? given
         return DeadLetter(
-            id: properties.messageID ?? "", name: properties.headers["x-task"]?.stringValue ?? "unknown",
-            queue: properties.headers["x-queue"]?.stringValue ?? queue,
-            reason: properties.headers["x-reason"]?.stringValue ?? "",
-            attempts: properties.headers["x-attempt"]?.integerValue ?? 1,
-            firstFailed: properties.headers["x-first-failed"]?.stringValue ?? "",
+            id: properties.messageID ?? "", name: headers["x-task"]?.stringValue ?? "unknown",
+            queue: headers["x-queue"]?.stringValue ?? queue, reason: reason,
+            attempts: headers["x-attempt"]?.integerValue ?? 1,
+            firstFailed: headers["x-first-failed"]?.stringValue ?? "",
             body: String(decoding: delivery.message.body, as: UTF8.self))
+    }
+
+    /// The reason of a letter the broker itself has put here; it notes in `x-death` why.
+    private static func deathByRedelivery(_ headers: [String: AMQPValue], _ queue: String) -> String? {
+        guard case .array(let deaths)? = headers["x-death"] else { return nil }
+        let isOurs = deaths.contains { death in
+            guard case .table(let entry) = death else { return false }
+            return entry["reason"]?.stringValue == "delivery_limit" && entry["queue"]?.stringValue == queue
+        }
+        guard isOurs else { return nil }
+        return "Handed out too often without an end: whoever took it died over it or was stopped each time."
     }
 }
 

@@ -1,6 +1,5 @@
 package import AMQPClient
 import ConcurrencyPrimitives
-import FoundationEssentials
 package import Logging
 import Metrics
 import PlatformModel
@@ -10,6 +9,11 @@ import ServiceLifecycle
 ///
 /// A failed task goes to the retry queue of its attempt, after the last attempt to the dead letters. It is published
 /// there before its delivery is settled, so that a crash in between doubles a task and never loses it.
+///
+/// A task may therefore come twice, after a crash of this process, of the broker or of the publisher: handlers read the
+/// rows, and do again only what the rows still ask for. Two things never happen: the same task twice at one time in this
+/// process, since a delivery that comes again while its task is in work takes the place of the first; and a task handed
+/// out again and again without a pause.
 package struct TaskConsumer: Service {
     private let connection: AMQPConnection
     private let queue: String
@@ -17,6 +21,8 @@ package struct TaskConsumer: Service {
     private let handlers: [String: TaskHandler]
     private let concurrency: Int
     private let logger: Logger
+    private let desk: TaskDesk
+    private let inWork = TasksInWork()
 
     /// - Parameters:
     ///   - topology: must have `queue`; its delays decide the retries.
@@ -31,6 +37,7 @@ package struct TaskConsumer: Service {
         self.handlers = Dictionary(handlers.map { (Self.key($0.name, $0.version), $0) }) { first, _ in first }
         self.concurrency = max(1, concurrency)
         self.logger = logger
+        desk = TaskDesk(connection: connection, queue: queue, topology: topology, logger: logger)
     }
 
     private static func key(_ name: String, _ version: Int) -> String { "\(name)/\(version)" }
@@ -74,48 +81,39 @@ package struct TaskConsumer: Service {
         do throws(InvalidValue) {
             task = try TaskEnvelope(body: delivery.message.body)
         } catch {
-            await bury(delivery, body: delivery.message.body, task: nil, reason: error.message)
+            await desk.bury(delivery, task: nil, reason: error.message)
             return
         }
         guard let handler = handlers[Self.key(task.name, task.version)] else {
             let reason = "No handler knows the task \(task.name) in version \(task.version)."
-            await bury(delivery, body: delivery.message.body, task: task, reason: reason)
+            await desk.bury(delivery, task: task, reason: reason)
             return
         }
+        guard inWork.begin(task.id, delivery) else { return }
         let start = ContinuousClock.now
         let outcome = await outcome(of: handler, task)
         record(task, outcome, since: start)
+        await settle(inWork.end(task.id) ?? delivery, task, outcome)
+    }
+
+    private func settle(_ delivery: AMQPDelivery, _ task: TaskEnvelope, _ outcome: TaskOutcome) async {
         switch outcome {
         case .done: delivery.ack()
         case .interrupted: delivery.nack()
-        case .failed(.permanent(let reason)):
-            await bury(delivery, body: delivery.message.body, task: task, reason: reason)
-        case .failed(.retry(let reason)): await retry(delivery, task, reason)
+        case .failed(.permanent(let reason)): await desk.bury(delivery, task: task, reason: reason)
+        case .failed(.retry(let reason)): await desk.retry(delivery, task, reason: reason)
         }
     }
 
-    private enum Outcome {
-        case done, interrupted
-        case failed(TaskFailure)
-
-        var word: String {
-            switch self {
-            case .done: "done"
-            case .interrupted: "interrupted"
-            case .failed(.retry): "retry"
-            case .failed(.permanent): "permanent"
-            }
-        }
-    }
-
-    private func outcome(of handler: TaskHandler, _ task: TaskEnvelope) async -> Outcome {
+    private func outcome(of handler: TaskHandler, _ task: TaskEnvelope) async -> TaskOutcome {
         do {
             try await withDeadline(.seconds(max(1, task.deadlineSeconds))) { try await handler.handle(task) }
             return .done
         } catch let failure as TaskFailure {
             return .failed(failure)
         } catch is CancellationError {
-            return .interrupted
+            // Without an end of this process it is the handler's own affair, and pauses like any failure.
+            return Task.isCancelled ? .interrupted : .failed(.retry("The handler was interrupted."))
         } catch let error as DeadlineExceeded {
             return .failed(.retry("The task took longer than its deadline: \(error)"))
         } catch {
@@ -123,7 +121,7 @@ package struct TaskConsumer: Service {
         }
     }
 
-    private func record(_ task: TaskEnvelope, _ outcome: Outcome, since start: ContinuousClock.Instant) {
+    private func record(_ task: TaskEnvelope, _ outcome: TaskOutcome, since start: ContinuousClock.Instant) {
         let (seconds, attoseconds) = (ContinuousClock.now - start).components
         Timer(label: "task.duration", dimensions: [("task", task.name), ("outcome", outcome.word)])
             .recordNanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
@@ -134,42 +132,19 @@ package struct TaskConsumer: Service {
                 "task": "\(task.id)", "name": "\(task.name)", "attempt": "\(task.attempt)", "error": "\(failure)",
             ])
     }
+}
 
-    private func retry(_ delivery: AMQPDelivery, _ task: TaskEnvelope, _ reason: String) async {
-        guard task.attempt <= topology.delays.count else {
-            let text = "Given up after \(task.attempt) attempts: \(reason)"
-            await bury(delivery, body: delivery.message.body, task: task, reason: text)
-            return
-        }
-        var next = task
-        next.attempt += 1
-        do {
-            try await connection.publish(
-                routingKey: TaskTopology.retryQueue(queue, task.attempt), body: try next.body(),
-                properties: TaskPublisher.properties(of: next, failure: failure(delivery, reason)))
-            delivery.ack()
-        } catch {
-            // The broker still has the delivery and hands it out again.
-            delivery.nack()
-        }
-    }
+/// How an attempt at a task ended.
+private enum TaskOutcome {
+    case done, interrupted
+    case failed(TaskFailure)
 
-    private func bury(_ delivery: AMQPDelivery, body: [UInt8], task: TaskEnvelope?, reason: String) async {
-        let known = task ?? TaskEnvelope(name: "unreadable", payload: .null)
-        do {
-            try await connection.publish(
-                routingKey: TaskTopology.deadQueue(queue), body: body,
-                properties: TaskPublisher.properties(of: known, failure: failure(delivery, reason)))
-            delivery.ack()
-            logger.error("Task is dead", metadata: ["task": "\(known.id)", "name": "\(known.name)", "reason": "\(reason)"])
-        } catch {
-            delivery.nack()
+    var word: String {
+        switch self {
+        case .done: "done"
+        case .interrupted: "interrupted"
+        case .failed(.retry): "retry"
+        case .failed(.permanent): "permanent"
         }
-    }
-
-    private func failure(_ delivery: AMQPDelivery, _ reason: String) -> TaskFailureRecord {
-        TaskFailureRecord(
-            queue: queue, reason: reason,
-            firstFailed: delivery.message.properties.headers["x-first-failed"]?.stringValue ?? Date.now.wire)
     }
 }

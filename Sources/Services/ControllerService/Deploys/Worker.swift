@@ -127,6 +127,6 @@ extension TaskEnvelope {
     init(_ message: OutboxMessage) {
         self.init(
             id: message.id, name: message.name, version: message.version, created: message.created,
-            payload: message.payload)
+            deadlineSeconds: message.deadlineSeconds, payload: message.payload)
     }
 }

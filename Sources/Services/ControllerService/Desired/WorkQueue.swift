@@ -49,7 +49,9 @@ extension Work {
             OutboxMessage(
                 queue: Self.workerQueue, name: "app.run", payload: ["app": JSONValue(app), "job": JSONValue(job)])
         case .build(let run):
-            OutboxMessage(queue: Self.builderQueue, name: "build.run", payload: ["build_run": JSONValue(run)])
+            OutboxMessage(
+                queue: Self.builderQueue, name: "build.run", payload: ["build_run": JSONValue(run)],
+                deadlineSeconds: BuildOrders.timeout + BuildOrders.margin)
         }
     }
 }

@@ -6,6 +6,8 @@ import Postgres
 struct BuildOrders: Sendable {
     /// How long a build may take, in seconds; its registry grant lives as long.
     static let timeout = 1800
+    /// What a build's task may take beyond that, in seconds: its turn among the app's builds, its ending, its reports.
+    static let margin = 600
 
     let database: PostgresPool
     let releases: ReleaseService
