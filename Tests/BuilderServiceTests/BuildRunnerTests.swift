@@ -40,7 +40,7 @@ struct BuildRunnerTests {
                         logger: BuilderFixture.quietLogger()),
                     storage: StorageSettings(url: "file://\(folder)"), workDirectory: folder + "/work", holder: "builder-1",
                     logger: BuilderFixture.quietLogger())
-                try runner.prepare()
+                try await runner.prepare()
                 let run = controller.open(["receive_user": "ada", "receive_repo": "shop1", "sha": "8f3c2a1b", "source_key": "k"])
                 try await body(Bench(controller: controller, runner: runner, folder: folder, run: run.id))
             }
@@ -121,6 +121,18 @@ struct BuildRunnerTests {
             try await task.value
             let pid = try String(contentsOfFile: bench.folder + "/pid", encoding: .utf8).filter(\.isNumber)
             try await eventually(within: .seconds(60)) { !FileManager.default.fileExists(atPath: "/proc/\(pid)/fd/0") }
+            #expect(bench.controller.run(bench.run)?.result == nil)
+        }
+    }
+
+    /// What a builder's own `kill -9` leaves: the next start ends it before it begins anything.
+    @Test func theBuildsOfAKilledBuilderAreEndedAtTheNextStart() async throws {
+        try await withRunner("sleep 600 & echo $! > $FOLDER/pid; wait") { bench in
+            let task = Task { try await bench.runner.carryOut(bench.run, attempt: 1) }
+            try await eventually { FileManager.default.fileExists(atPath: bench.folder + "/pid") }
+            try await bench.runner.prepare()
+            #expect(WorkFolderProcesses.running(below: bench.folder + "/work/work").isEmpty)
+            await #expect(throws: BuildRunner.Retry.self) { try await task.value }
             #expect(bench.controller.run(bench.run)?.result == nil)
         }
     }

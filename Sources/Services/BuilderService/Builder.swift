@@ -72,7 +72,7 @@ struct BuilderParts: Sendable {
             process: ImageBuilderProcess(
                 program: configuration.imageBuilder, environment: Self.childEnvironment(configuration), logger: logger),
             storage: storage, workDirectory: configuration.workDirectory, holder: configuration.name, logger: logger)
-        try runner.prepare()
+        try await runner.prepare()
         broker = try AMQPConnection(url: configuration.amqpURL, name: "builder", logger: logger)
     }
 

@@ -1,5 +1,7 @@
+import CommandRunner
 import ConcurrencyPrimitives
 import FoundationEssentials
+import Glibc
 import Logging
 import Metrics
 import PlatformModel
@@ -38,9 +40,14 @@ struct BuildRunner: Sendable {
         self.logger = logger
     }
 
-    /// Removes the work folders of builds an earlier process left.
-    func prepare() throws {
+    /// Ends the builds an earlier process left behind when it was killed, and removes their work folders.
+    func prepare() async throws {
         let work = workDirectory + "/work"
+        for orphan in WorkFolderProcesses.running(below: work) {
+            logger.notice("Ending a build of an earlier builder", metadata: ["pid": "\(orphan.pid)"])
+            orphan.send(signal: SIGKILL)
+            _ = try await orphan.waitForExit(within: .seconds(5))
+        }
         if FileManager.default.fileExists(atPath: work) { try FileManager.default.removeItem(atPath: work) }
         for folder in [work, workDirectory + "/cache"] {
             try FileManager.default.createDirectory(
@@ -58,7 +65,7 @@ struct BuildRunner: Sendable {
         case .held: throw Retry(reason: "another builder holds the run")
         case .claimed(let claim):
             let start = ContinuousClock.now
-            try await apps.withKey(claim.app) { try await build(run, claim, attempt: attempt) }
+            try await build(run, claim, attempt: attempt)
             duration.record(duration: ContinuousClock.now - start)
         }
     }
@@ -70,7 +77,11 @@ struct BuildRunner: Sendable {
         let job = BuildJob(
             run: run, claim: claim, storage: storage, cacheDirectory: folders.cache, workDirectory: folders.work)
         do {
-            guard let outcome = try await watched(reporter, { try await process.run(job, reporter: reporter) }) else {
+            // The lease is kept while an earlier build of the app is still ending.
+            let outcome = try await watched(reporter) {
+                try await apps.withKey(claim.app) { try await process.run(job, reporter: reporter) }
+            }
+            guard let outcome else {
                 logger.info("Build cancelled", metadata: ["app": "\(claim.app)", "run": "\(run)"])
                 return dropped.increment()
             }
