@@ -77,6 +77,7 @@ package struct ContainerSpecification: Encodable, Sendable {
         case restartPolicy = "restart_policy"
         case stopSignal = "stop_signal"
         case stopTimeout = "stop_timeout"
+        case lifetime = "timeout"
         case refusesNewPrivileges = "no_new_privileges"
         case droppedCapabilities = "cap_drop"
         case addedCapabilities = "cap_add"
@@ -108,6 +109,8 @@ package struct ContainerSpecification: Encodable, Sendable {
     package var stopSignal: Int?
     /// Seconds.
     package var stopTimeout: Int?
+    /// Seconds after which the container is killed, whoever started it; nil for never.
+    package var lifetime: Int?
     package var refusesNewPrivileges = true
     package var droppedCapabilities: [String] = []
     package var addedCapabilities: [String] = []

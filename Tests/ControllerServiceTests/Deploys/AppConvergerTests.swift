@@ -124,6 +124,42 @@ struct AppConvergerTests {
         }
     }
 
+    @Test func whatAKilledWorkerStartedMustStillProveItself() async throws {
+        try await DeployFixture.run { fixture in
+            let deployment = try await fixture.push("registry/shop@sha256:1")
+            _ = try await fixture.startUnproven(deployment)
+            fixture.engine.makeSick("registry/shop@sha256:1")
+            try await fixture.converger.converge(fixture.app)
+            #expect(try await fixture.deployment(deployment.uuid) == .crashed)
+            #expect(try await fixture.backends().isEmpty)
+            #expect(fixture.engine.all.isEmpty)
+        }
+    }
+
+    @Test func aHealthyPodOfAKilledWorkerIsUsedAndNotDoubled() async throws {
+        try await DeployFixture.run { fixture in
+            let deployment = try await fixture.push("registry/shop@sha256:1")
+            let pod = try await fixture.startUnproven(deployment)
+            try await fixture.converger.converge(fixture.app)
+            #expect(try await fixture.deployment(deployment.uuid) == .succeed)
+            #expect(fixture.engine.all.map(\.name) == [pod])
+            #expect(try await fixture.backends().count == 1)
+        }
+    }
+
+    @Test func leftoversOfAFirstDeployThatFailedAreRemoved() async throws {
+        try await DeployFixture.run { fixture in
+            fixture.engine.makeSick("registry/shop@sha256:1")
+            let deployment = try await fixture.push("registry/shop@sha256:1")
+            try await fixture.converger.converge(fixture.app)
+            #expect(try await fixture.deployment(deployment.uuid) == .crashed)
+            try await fixture.pool.execute("UPDATE apps SET structure = '{\"web\": 1}' WHERE uuid = \(fixture.app)")
+            _ = try await fixture.startUnproven(deployment)
+            try await fixture.converger.converge(fixture.app)
+            #expect(fixture.engine.all.isEmpty)
+        }
+    }
+
     @Test func twoWorkersDoNotMeet() async throws {
         try await DeployFixture.run { fixture in
             try await fixture.push("registry/shop@sha256:1")

@@ -87,6 +87,17 @@ struct DeployFixture: Sendable {
         }
     }
 
+    /// What a worker leaves that is killed after it has started the release's first process.
+    func startUnproven(_ deployment: Deployment) async throws -> PodName {
+        guard let app = try await AppStore().find(app, in: pool),
+            let release = try await ReleaseStore().find(deployment.release, in: pool), let id = release.build,
+            let build = try await BuildStore().find(id, in: pool)
+        else { throw EngineError(.refused, "The fixture has no release.") }
+        let plan = WorkloadPlan(app: app, release: release, build: build, config: ConfigDocument(), limits: .standard)
+        let workload = try plan.workload(of: "web")
+        return try await engine.start(workload, as: PodName(for: workload), fence: 0).name
+    }
+
     func scale(_ counts: [String: Int]) async throws {
         try await pool.withTransaction { transaction in
             try await AppStore().setStructure(Structure(counts), of: app, in: transaction)

@@ -9,7 +9,6 @@ final class MemoryEngine: WorkloadEngine {
     private struct State {
         var pods: [PodName: PodStatus] = [:]
         var removedApps: [AppName] = []
-        var highestFence = 0
         var sick: Set<String> = []
         var isAway = false
         var history: [String] = []
@@ -41,14 +40,14 @@ final class MemoryEngine: WorkloadEngine {
     func start(_ workload: Workload, as pod: PodName, fence: Int) async throws -> PodStatus {
         try state.withLock { state in
             try check(state)
-            guard fence >= state.highestFence else { throw EngineError(.fenced, "A newer worker has taken over.") }
-            state.highestFence = fence
+            let highest = state.pods.values.filter { $0.app == workload.app }.map(\.fence).max() ?? 0
+            guard fence >= highest else { throw EngineError(.fenced, "A newer worker has taken over.") }
             if let existing = state.pods[pod] { return existing }
             let endpoint = workload.port.map { PodEndpoint(address: "10.0.0.\(state.history.count + 1)", port: $0) }
             let status = PodStatus(
                 name: pod, app: workload.app, appID: workload.appID, processType: workload.processType,
                 release: workload.release, image: workload.image, command: workload.command,
-                arguments: workload.arguments, phase: .running(since: .now), restarts: 0, lastExit: nil,
+                arguments: workload.arguments, phase: .running(since: .now), wasReady: false, restarts: 0, lastExit: nil,
                 endpoint: endpoint, fence: fence, created: .now)
             state.pods[pod] = status
             state.history.append("start \(workload.processType) \(workload.release)")
@@ -61,6 +60,7 @@ final class MemoryEngine: WorkloadEngine {
             guard !state.sick.contains(workload.image) else {
                 throw EngineError(.unhealthy, "The process web exited with status 1.", lines: ["boom", "bang"])
             }
+            if let known = state.pods[pod] { state.pods[pod] = known.proven }
             state.history.append("ready \(workload.processType) \(workload.release)")
         }
         return "GET / 200 in 1 ms"
@@ -83,4 +83,14 @@ final class MemoryEngine: WorkloadEngine {
     func removeApp(_ app: AppName) async throws { state.withLock { $0.removedApps.append(app) } }
 
     func changes() -> AsyncStream<Void> { AsyncStream { $0.finish() } }
+}
+
+extension PodStatus {
+    /// The same instance once it has passed its probe.
+    var proven: PodStatus {
+        PodStatus(
+            name: name, app: app, appID: appID, processType: processType, release: release, image: image,
+            command: command, arguments: arguments, phase: phase, wasReady: true, restarts: restarts,
+            lastExit: lastExit, endpoint: endpoint, fence: fence, created: created)
+    }
 }

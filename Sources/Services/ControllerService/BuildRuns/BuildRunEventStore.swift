@@ -32,6 +32,13 @@ struct BuildRunEventStore: Sendable {
             """)
     }
 
+    /// Whether the phase has been told.
+    func hasPhase(_ phase: String, of run: UUID, in executor: some SQLExecutor) async throws(PostgresError) -> Bool {
+        try await !executor.query(
+            "SELECT 1 AS found FROM build_run_events WHERE build_run = \(run) AND kind = 'phase' AND phase = \(phase)"
+        ).isEmpty
+    }
+
     /// Lines from number `from` on, at most `limit`.
     func events(
         of run: UUID, from: Int, limit: Int, in executor: some SQLExecutor

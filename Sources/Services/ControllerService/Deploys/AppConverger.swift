@@ -133,7 +133,7 @@ struct AppConverger: Sendable {
             targets += try self.targets(ptypes.sorted(), plan: plan, structure: app.structure, stamps: stamps)
         }
         try await rollout(fence).run(
-            app: app, targets: targets, obsolete: try await obsolete(app, app.structure),
+            app: app, targets: targets, obsolete: try await undeployed(app, targets),
             asked: try await deletions(app), progress: DeployProgress(pool: pool, run: nil),
             credentials: try await credentials(app.id))
         try await PodRecorder(pool: pool, engine: engine).record(app)
@@ -173,6 +173,12 @@ struct AppConverger: Sendable {
     private func obsolete(_ app: App, _ structure: Structure) async throws -> [String] {
         let running = Set(try await engine.pods(of: app.id).map(\.processType.text))
         return running.subtracting(structure.counts.keys).sorted()
+    }
+
+    /// Types of which nothing is deployed: what runs of them was left by a deploy that failed or was cut off.
+    private func undeployed(_ app: App, _ targets: [Rollout.Target]) async throws -> [String] {
+        let running = Set(try await engine.pods(of: app.id).map(\.processType.text))
+        return running.subtracting(targets.map(\.workload.processType.text)).sorted()
     }
 
     private func deletions(_ app: App) async throws -> Set<String> {

@@ -13,9 +13,9 @@ struct DeployProgress: Sendable {
         self.run = run.flatMap { $0.state == .deploying ? $0 : nil }
     }
 
-    /// A phase that has ended well.
+    /// A phase that has ended well; told once, also when the deploy is gone through again after a crash.
     func phase(_ name: String, _ text: String, since start: ContinuousClock.Instant) async throws {
-        guard let run else { return }
+        guard let run, try await !events.hasPhase(name, of: run.uuid, in: pool) else { return }
         let duration = ContinuousClock.now - start
         try await events.append([.phase(name, text, seconds: duration.inSeconds)], to: run.uuid, in: pool)
     }

@@ -32,7 +32,7 @@ struct Rollout: Sendable {
         app: App, targets: [Target], obsolete: [String], asked deletions: Set<String>, progress: DeployProgress,
         credentials: RegistryCredentials?
     ) async throws {
-        let present = try await engine.pods(of: app.id)
+        let present = try await engine.pods(of: app.id).filter { $0.processType != .run }
         let plans = targets.map { Plan(target: $0, present: present, deletions: deletions) }
         var start = ContinuousClock.now
         var started: [Started] = []
@@ -68,6 +68,8 @@ struct Rollout: Sendable {
     private struct Plan: Sendable {
         let target: Target
         let kept: [PodStatus]
+        /// Left by a worker that was killed before they were proven: they run, but must pass their probe yet.
+        let unproven: [PodStatus]
         let surplus: [PodStatus]
 
         init(target: Target, present: [PodStatus], deletions: Set<String>) {
@@ -77,19 +79,25 @@ struct Rollout: Sendable {
                 pod.isKept && pod.release == target.workload.release && !deletions.contains(pod.name.text)
                     && target.madeAfter.map { pod.created >= $0 } ?? true
             }
-            kept = Array(good.prefix(target.count))
-            let keptNames = Set(kept.map(\.name))
-            surplus = own.filter { !keptNames.contains($0.name) }
+            kept = Array(good.filter(\.wasReady).prefix(target.count))
+            unproven = Array(good.filter { !$0.wasReady && $0.isRunning }.prefix(target.count - kept.count))
+            let staying = Set((kept + unproven).map(\.name))
+            surplus = own.filter { !staying.contains($0.name) }
         }
 
-        var missing: Int { max(0, target.count - kept.count) }
+        var missing: Int { max(0, target.count - kept.count - unproven.count) }
+
+        /// Instances that are on their way to taking requests.
+        var rising: Int { missing + unproven.count }
     }
 
     private func startMissing(_ plans: [Plan], credentials: RegistryCredentials?) async throws -> [Started] {
         for image in Set(plans.filter { $0.missing > 0 }.map(\.target.workload.image)).sorted() {
             try await engine.prepare(image, credentials: credentials)
         }
-        var started: [Started] = []
+        var started = plans.flatMap { plan in
+            plan.unproven.map { Started(pod: $0.name, workload: plan.target.workload) }
+        }
         for plan in plans {
             for _ in 0..<plan.missing {
                 let next = Started(pod: PodName(for: plan.target.workload), workload: plan.target.workload)
@@ -109,7 +117,8 @@ struct Rollout: Sendable {
         let reports = try await withThrowingTaskGroup(of: String.self) { group in
             for next in started {
                 group.addTask {
-                    try await engine.awaitReady(next.pod, of: next.workload, deadline: readyLimit)
+                    let limit = (next.workload.startLimit ?? readyLimit) + next.workload.probes.allowance
+                    return try await engine.awaitReady(next.pod, of: next.workload, deadline: limit)
                 }
             }
             return try await group.reduce(into: [String]()) { $0.append($1) }
@@ -178,7 +187,7 @@ struct Rollout: Sendable {
 
     /// `web x2, worker x1`
     private static func summary(_ plans: [Plan]) -> String {
-        plans.filter { $0.missing > 0 }.map { "\($0.target.workload.processType) x\($0.missing)" }
+        plans.filter { $0.rising > 0 }.map { "\($0.target.workload.processType) x\($0.rising)" }
             .joined(separator: ", ")
     }
 

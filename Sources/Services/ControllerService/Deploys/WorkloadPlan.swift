@@ -27,7 +27,8 @@ struct WorkloadPlan: Sendable {
             app: app.id, appID: app.uuid, processType: type, release: release.version, releaseTag: releaseTag,
             image: launch.image, command: launch.command, arguments: launch.arguments.map { expand($0, environment) },
             environment: SecretEnvironment(environment), port: port, limits: limit(of: ptype),
-            readiness: ReadinessRule.probe(config.healthcheck[ptype], port: port), gracePeriod: grace(of: ptype))
+            probes: ProbeRule.probes(config.healthcheck[ptype], port: port), gracePeriod: grace(of: ptype),
+            startLimit: environment["DRYCC_DEPLOY_TIMEOUT"].flatMap { Int($0) }.map { .seconds(max(1, $0)) })
     }
 
     /// The app's own settings over the platform's (controller-api 5.3).

@@ -82,6 +82,19 @@ struct DeploymentStore: Sendable {
         let buildRun: UUID?
     }
 
+    /// Announces that an app has a newer deployment; the payload is the app's id.
+    static let channel = "deployments"
+
+    /// Pushes whose deployments are still open, newest first.
+    func openBuildRuns(of app: UUID, in executor: some SQLExecutor) async throws(PostgresError) -> [UUID] {
+        let rows = try await executor.query(
+            """
+            SELECT build_run FROM deployments
+            WHERE app = \(app) AND state IN ('pending', 'running') AND build_run IS NOT NULL ORDER BY generation DESC
+            """)
+        return try rows.map { (row) throws(PostgresError) in try row.decode("build_run") }
+    }
+
     /// Supersedes the open deployments of the app, takes over their process types, and opens this one.
     func open(_ request: Request, in transaction: some SQLExecutor) async throws(PostgresError) -> Deployment {
         let superseded = try await transaction.query(
@@ -89,6 +102,8 @@ struct DeploymentStore: Sendable {
             UPDATE deployments SET state = 'superseded', finished = now()
             WHERE app = \(request.app) AND state IN ('pending', 'running') RETURNING ptypes
             """)
+        _ = try await transaction.query(
+            "SELECT pg_notify(\(Self.channel), \(request.app.uuidString.lowercased()))")
         var ptypes = Set(request.ptypes)
         for row in superseded { ptypes.formUnion(try row.decode("ptypes", as: [String].self)) }
         let rows = try await transaction.query(

@@ -12,6 +12,7 @@ struct PodLabels: Sendable, Equatable {
     let command: [String]
     let arguments: [String]
     let port: Int?
+    let probes: Probes
     let fence: Int
     /// Names the folder of the pod's logs.
     let uid: String
@@ -24,7 +25,7 @@ struct PodLabels: Sendable, Equatable {
         case heritage = "workflow.heritage", app = "workflow.app", appID = "workflow.app-id"
         case processType = "workflow.type", release = "workflow.release", image = "workflow.image"
         case command = "workflow.command", arguments = "workflow.arguments", port = "workflow.port"
-        case fence = "workflow.fence", uid = "workflow.uid", pod = "workflow.pod"
+        case probes = "workflow.probes", fence = "workflow.fence", uid = "workflow.uid", pod = "workflow.pod"
     }
 
     init(_ workload: Workload, pod: PodName, fence: Int, uid: String) {
@@ -37,6 +38,7 @@ struct PodLabels: Sendable, Equatable {
         command = workload.command
         arguments = workload.arguments
         port = workload.port
+        probes = workload.probes
         self.fence = fence
         self.uid = uid
     }
@@ -63,6 +65,7 @@ struct PodLabels: Sendable, Equatable {
         self.arguments = arguments
         image = value(.image)
         port = Int(value(.port))
+        probes = Self.probes(value(.probes))
         uid = value(.uid)
     }
 
@@ -74,11 +77,21 @@ struct PodLabels: Sendable, Equatable {
             .arguments: try Self.text(arguments), .fence: "\(fence)", .uid: uid, .pod: pod.text,
         ]
         if let port { labels[.port] = "\(port)" }
+        if probes != Probes() { labels[.probes] = String(decoding: try JSONEncoder().encode(probes), as: UTF8.self) }
         return Dictionary(uniqueKeysWithValues: labels.map { ($0.key.rawValue, $0.value) })
     }
 
     private static func text(_ list: [String]) throws -> String {
         String(decoding: try JSONEncoder().encode(list), as: UTF8.self)
+    }
+
+    /// A container without the label, or with one of another version, is asked nothing.
+    private static func probes(_ text: String) -> Probes {
+        do {
+            return try JSONDecoder().decode(Probes.self, from: Data(text.utf8))
+        } catch {
+            return Probes()
+        }
     }
 
     private static func list(_ text: String) -> [String]? {

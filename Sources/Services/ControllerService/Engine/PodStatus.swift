@@ -22,6 +22,8 @@ struct PodStatus: Sendable, Equatable {
     let command: [String]
     let arguments: [String]
     let phase: Phase
+    /// Whether it has passed its readiness probe once; from then on the engine keeps it running.
+    let wasReady: Bool
     /// How often the engine has started it again.
     let restarts: Int
     /// How it ended the last time, when it was started again since.

@@ -172,16 +172,17 @@ struct EndedPod: Sendable {
 }
 
 extension PodmanEngine {
-    /// Marks the pod as ready once it listens on its port; returns when its process has ended before.
+    /// Marks the pod as ready once it passes its readiness probe, or listens on its port; returns when its process has ended before.
     func awaitListening(_ labels: PodLabels) async throws {
         guard let port = labels.port else { return }
+        let probe = labels.probes.readiness ?? Self.listening(on: port)
         let runner = ProbeRunner(http: http, podman: podman)
         for wait in Backoff(initial: .milliseconds(50), limit: .seconds(2), factor: 1.5, jitter: 0) {
             let details = try await podman.inspectContainer(labels.pod.text)
             guard details.state.status == .running else { return }
             let address = details.address(in: networkName(of: labels.app))
             let outcome = try await runner.ask(
-                .tcp(port: port), pod: labels.pod, address: address, timeout: .seconds(2))
+                probe.action, pod: labels.pod, address: address, timeout: probe.timeout)
             if case .passed = outcome { return try await markReady(labels.pod) }
             try await Task.sleep(for: wait)
         }

@@ -17,6 +17,9 @@ extension PodmanEngine {
                 defer { group.cancelAll() }
                 return try await group.next() ?? ""
             }
+            // Something else may answer at the address of a process that has just ended.
+            let isRunning = try await podman.inspectContainer(pod.text).state.status == .running
+            guard isRunning else { return try await failOnExit(of: pod) }
             try await markReady(pod)
             return words
         }
@@ -56,44 +59,62 @@ extension PodmanEngine {
     }
 
     private func prove(_ status: PodStatus, _ workload: Workload, _ deadline: Duration) async throws -> String {
-        let action: Probe.Action
-        if let readiness = workload.readiness {
-            action = readiness.action
-        } else if let port = workload.port {
-            action = .tcp(port: port)
-        } else {
+        let end = ContinuousClock.now + deadline
+        let address = try await podman.inspectContainer(status.name.text).address(in: networkName(of: workload.app))
+        if let startup = workload.probes.startup {
+            // A process that has not started by its own measure is given up before the deploy's time is over.
+            let limit = min(deadline, startup.initialDelay + startup.period * startup.failureThreshold)
+            if let seen = try await ask(startup, status, address, until: .now + limit).failure {
+                throw try await unhealthy(status, workload, seen: seen, after: limit)
+            }
+        }
+        let readiness = workload.probes.readiness ?? workload.port.map { Self.listening(on: $0) }
+        guard let readiness else {
             try await Task.sleep(for: min(Self.provingTime, deadline))
             return "running"
         }
-        return try await probe(action, status, workload, deadline)
+        switch try await ask(readiness, status, address, until: end) {
+        case .passed(let words): return words
+        case .failed(let seen): throw try await unhealthy(status, workload, seen: seen, after: deadline)
+        }
     }
 
+    /// What is asked of a process that says nothing about itself but its port.
+    static func listening(on port: Int) -> Probe {
+        Probe(
+            action: .tcp(port: port), initialDelay: .zero, period: .seconds(1), timeout: .seconds(2),
+            successThreshold: 1, failureThreshold: 1)
+    }
+
+    /// Asks until the probe has passed as often in a row as it wants, or `end` has come.
+    ///
     /// Asks often at first, so that a fast start is seen at once; the probe's own period is the longest pause.
-    private func probe(
-        _ action: Probe.Action, _ status: PodStatus, _ workload: Workload, _ deadline: Duration
-    ) async throws -> String {
+    private func ask(
+        _ probe: Probe, _ status: PodStatus, _ address: String?, until end: ContinuousClock.Instant
+    ) async throws -> ProbeRunner.Outcome {
         let runner = ProbeRunner(http: http, podman: podman)
-        let address = try await podman.inspectContainer(status.name.text).address(in: networkName(of: workload.app))
-        let timeout = workload.readiness?.timeout ?? .seconds(2)
-        let needed = max(1, workload.readiness?.successThreshold ?? 1)
-        let longest = min(workload.readiness?.period ?? .seconds(1), .seconds(1))
+        let longest = min(probe.period, .seconds(1))
         var waits = Backoff(initial: .milliseconds(20), limit: longest, factor: 1.5, jitter: 0).makeIterator()
-        let end = ContinuousClock.now + deadline
+        try await waitOut(probe.initialDelay, of: status)
         var successes = 0
         while true {
-            let outcome = try await runner.ask(action, pod: status.name, address: address, timeout: timeout)
-            switch outcome {
-            case .passed(let words):
+            let outcome = try await runner.ask(probe.action, pod: status.name, address: address, timeout: probe.timeout)
+            if case .passed = outcome {
                 successes += 1
-                if successes >= needed { return words }
-            case .failed(let seen):
+                if successes >= probe.successThreshold { return outcome }
+            } else {
                 successes = 0
-                guard ContinuousClock.now < end else {
-                    throw try await unhealthy(status, workload, seen: seen, after: deadline)
-                }
+                guard ContinuousClock.now < end else { return outcome }
             }
             try await Task.sleep(for: waits.next() ?? longest)
         }
+    }
+
+    /// Waits until the process has run for `delay`.
+    private func waitOut(_ delay: Duration, of status: PodStatus) async throws {
+        guard case .running(let since) = status.phase else { return }
+        let left = delay - .seconds(Date.now.timeIntervalSince(since))
+        if left > .zero { try await Task.sleep(for: left) }
     }
 
     private func unhealthy(

@@ -23,6 +23,7 @@ extension PodmanEngine {
             processes: workload.limits.processes)
         specification.logging = .file(logFile, size: configuration.logLimit)
         specification.stopTimeout = Int(workload.gracePeriod.components.seconds)
+        specification.lifetime = workload.lifetime.map { Int($0.components.seconds) }
         specification.droppedCapabilities = ["ALL"]
         specification.addedCapabilities = Self.capabilities
         try await addEnvironment(of: workload, labels.pod, to: &specification)
@@ -42,7 +43,7 @@ extension PodmanEngine {
             guard value.utf8.count <= PodmanClient.largestSecret else {
                 throw EngineError(.refused, "The value of \(name) is longer than 500 kB.")
             }
-            let secret = "\(pod).\(number)"
+            let secret = SecretName.make(app: workload.app, pod: pod, number: number)
             try await podman.replaceSecret(secret, Secret(value))
             specification.secretEnvironment[name] = secret
         }

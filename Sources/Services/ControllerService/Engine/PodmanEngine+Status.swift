@@ -110,7 +110,7 @@ extension PodStatus {
         self.init(
             name: labels.pod, app: labels.app, appID: labels.appID, processType: labels.processType,
             release: labels.release, image: labels.image, command: labels.command, arguments: labels.arguments,
-            phase: Phase(details.state, memory, isLeaving: isLeaving), restarts: memory.restarts,
+            phase: Phase(details.state, memory, isLeaving: isLeaving), wasReady: memory.wasReady, restarts: memory.restarts,
             lastExit: memory.lastExit.map { LastExit(code: $0.code, started: $0.started, finished: $0.finished) },
             endpoint: address.flatMap { address in labels.port.map { PodEndpoint(address: address, port: $0) } },
             fence: labels.fence, created: Date(wire: details.created.prefix(19) + "Z") ?? .distantPast)

@@ -65,7 +65,7 @@ final class PodmanEngine: WorkloadEngine {
 
     func start(_ workload: Workload, as pod: PodName, fence: Int) async throws -> PodStatus {
         try await translatingErrors {
-            try await refuseOlderFence(fence, of: workload.app)
+            try await refuseOlderFence(fence, of: workload)
             if let status = try await adopt(pod, of: workload) { return status }
             let labels = PodLabels(
                 workload, pod: pod, fence: fence, uid: UUID().uuidString.lowercased())
@@ -97,10 +97,13 @@ final class PodmanEngine: WorkloadEngine {
         return String(error.message[range.upperBound...])
     }
 
-    private func refuseOlderFence(_ fence: Int, of app: AppName) async throws {
+    /// One-off commands are started under a lease of their own, whose fences say nothing about the app's.
+    private func refuseOlderFence(_ fence: Int, of workload: Workload) async throws {
+        let app = workload.app
         let containers = try await podman.listContainers(labels: [PodLabels.heritage, PodLabels.selector(app: app)])
-        let highest = containers.compactMap { PodLabels($0.allLabels)?.fence }.max() ?? 0
-        guard fence >= highest else {
+        let known = containers.compactMap { PodLabels($0.allLabels) }
+            .filter { ($0.processType == .run) == (workload.processType == .run) }
+        guard fence >= known.map(\.fence).max() ?? 0 else {
             throw EngineError(.fenced, "Another worker has taken over \(app).")
         }
     }
@@ -128,18 +131,19 @@ final class PodmanEngine: WorkloadEngine {
                 // It never ran, or is gone already.
             }
             try await podman.removeContainer(pod.text, force: true)
-            try await removeSecrets { $0.hasPrefix(pod.text + ".") }
+            let owner = SecretName.Owner(pod)
+            try await removeSecrets { SecretName.owner(of: $0) == owner }
         }
     }
 
     func removeApp(_ app: AppName) async throws {
         try await translatingErrors {
             try await podman.removeNetwork(networkName(of: app))
-            try await removeSecrets { $0.hasPrefix("\(app)-") && PodName.isName($0.prefix { $0 != "." }, of: app) }
+            try await removeSecrets { SecretName.belongs($0, to: app) }
         }
     }
 
-    private func removeSecrets(where isWanted: (String) -> Bool) async throws {
+    func removeSecrets(where isWanted: (String) -> Bool) async throws {
         for secret in try await podman.listSecrets() where isWanted(secret.name) {
             try await podman.removeSecret(secret.name)
         }
@@ -177,14 +181,5 @@ final class PodmanEngine: WorkloadEngine {
         } catch let error as PodmanError where error.code == .nameInUse {
             // Made for an earlier pod of the app.
         }
-    }
-}
-
-extension PodName {
-    /// Whether `text` has the form of a pod's name of `app`: a type, ten hexadecimal digits and a suffix follow it.
-    static func isName(_ text: some StringProtocol, of app: AppName) -> Bool {
-        guard text.hasPrefix(app.text + "-") else { return false }
-        let parts = text.dropFirst(app.text.count + 1).split(separator: "-", omittingEmptySubsequences: false)
-        return parts.count >= 3 && parts[parts.count - 1].count == 5
     }
 }

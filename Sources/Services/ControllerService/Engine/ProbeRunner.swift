@@ -13,6 +13,12 @@ struct ProbeRunner: Sendable {
         case passed(String)
         /// Bad, with what was seen.
         case failed(String)
+
+        /// What was seen when it was bad.
+        var failure: String? {
+            if case .failed(let seen) = self { return seen }
+            return nil
+        }
     }
 
     let http: HTTPClient

@@ -20,10 +20,13 @@ struct Workload: Sendable, Equatable {
     /// The TCP port that takes requests; nil for a process that takes none.
     let port: Int?
     let limits: Limits
-    /// What must hold before a process takes traffic; nil asks only that it keeps running, or listens on ``port``.
-    let readiness: Probe?
+    let probes: Probes
     /// From the request to stop until a process is killed.
     let gracePeriod: Duration
+    /// How long its processes may take until they are ready, when the app says so itself.
+    var startLimit: Duration?
+    /// A one-off process is killed when it has run this long; nil runs until it is asked to stop.
+    var lifetime: Duration?
 
     /// What one process may use.
     struct Limits: Sendable, Equatable {
@@ -46,9 +49,25 @@ struct SecretEnvironment: Sendable, Equatable, CustomStringConvertible, CustomRe
     var customMirror: Mirror { Mirror(self, children: ["count": values.count]) }
 }
 
+/// The questions asked of a process over its life.
+struct Probes: Sendable, Equatable, Codable {
+    /// Must pass once before anything else is asked.
+    var startup: Probe?
+    /// Must pass before a process takes traffic; nil asks only that it keeps running, or listens on its port.
+    var readiness: Probe?
+    /// Asked as long as the process runs; a process that fails it is started again.
+    var liveness: Probe?
+
+    /// How much longer than the platform's limit a process with these probes may take until it is ready.
+    var allowance: Duration {
+        let probes = [readiness, liveness].compactMap { $0?.allowance }
+        return (probes.max() ?? .zero) + (startup?.allowance ?? .zero)
+    }
+}
+
 /// A question that tells whether a process works.
-struct Probe: Sendable, Equatable {
-    enum Action: Sendable, Equatable {
+struct Probe: Sendable, Equatable, Codable {
+    enum Action: Sendable, Equatable, Codable {
         /// An answer from 200 to 399 is good.
         case http(path: String, port: Int, headers: [String: String])
         /// Accepting a connection is good.
@@ -63,23 +82,9 @@ struct Probe: Sendable, Equatable {
     let timeout: Duration
     let successThreshold: Int
     let failureThreshold: Int
-}
 
-/// The name of one running instance: `<app>-<type>-<release tag>-<5 letters or digits>`.
-struct PodName: Hashable, Sendable, Comparable, CustomStringConvertible {
-    let text: String
-
-    init(_ text: String) { self.text = text }
-
-    /// A fresh name for a process of `workload`.
-    init(for workload: Workload) {
-        let letters = Array("bcdfghjklmnpqrstvwxz2456789")
-        var suffix = ""
-        for _ in 0..<5 { suffix.append(letters[Int.random(in: 0..<letters.count)]) }
-        text = "\(workload.app)-\(workload.processType)-\(workload.releaseTag)-\(suffix)"
+    /// How long the probe may take until it must have passed.
+    var allowance: Duration {
+        (period <= initialDelay ? initialDelay : .zero) + (period + timeout) * (failureThreshold + successThreshold)
     }
-
-    var description: String { text }
-
-    static func < (left: Self, right: Self) -> Bool { left.text < right.text }
 }

@@ -167,12 +167,36 @@ struct ReleaseService: Sendable {
         }
         try await apps.setStructure(app.structure.merged(with: offer.ptypes), of: app.uuid, in: transaction)
         let generation = try await apps.advanceGeneration(of: app.uuid, in: transaction)
+        let push = try await takeOver(assembled, app: app, origin, in: transaction)
         _ = try await deployments.open(
             .init(
                 app: app.uuid, release: assembled.release.uuid, generation: generation, ptypes: ptypes,
-                isForced: isForced, requestedBy: origin.username, buildRun: origin.buildRun),
+                isForced: isForced, requestedBy: origin.username, buildRun: push),
             in: transaction)
         try await work.add(.deploy(app: app.uuid), in: transaction)
+    }
+
+    /// The push the new deployment belongs to.
+    ///
+    /// A push whose deployment is still under way is not left without an end: when the new release runs what it built,
+    /// as after a change of the config, its outcome is the new deployment's; otherwise it is superseded.
+    private func takeOver(
+        _ assembled: Assembled, app: App, _ origin: Origin, in transaction: Transaction
+    ) async throws -> UUID? {
+        var push = origin.buildRun
+        for uuid in try await deployments.openBuildRuns(of: app.uuid, in: transaction) where uuid != origin.buildRun {
+            guard let run = try await BuildRunStore().lock(uuid, in: transaction), run.state == .deploying else { continue }
+            if push == nil, run.build == assembled.build?.uuid {
+                push = uuid
+            } else {
+                let text = "superseded by \(assembled.release.version), made by \(origin.username)"
+                try await BuildRunStore().setState(.superseded, of: uuid, reason: text, in: transaction)
+                let seconds = Date.now.timeIntervalSince(run.created)
+                try await BuildRunEventStore().append(
+                    [.end(.superseded, text, seconds: seconds)], to: uuid, in: transaction)
+            }
+        }
+        return push
     }
 
     private func previousSide(

@@ -1,0 +1,99 @@
+import FoundationEssentials
+import Logging
+import PlatformModel
+import PodmanClient
+import PodmanTestSupport
+import ServiceLifecycle
+import TestSupport
+import Testing
+
+@testable import ControllerService
+
+@Suite(.enabled(if: PodmanService.isPossible), .timeLimit(.minutes(5)))
+struct PodSupervisorTests {
+    @Test func aReadyPodThatDiesComesBack() async throws {
+        try await withPodmanEngine { engine, service in
+            let workload = try EngineFixture().workload(EngineFixture.server)
+            let pod = PodName(for: workload)
+            _ = try await engine.start(workload, as: pod, fence: 1)
+            _ = try await engine.awaitReady(pod, of: workload, deadline: .seconds(20))
+            try await supervising(engine) {
+                try await service.podman.killContainer(pod.text, signal: "SIGKILL")
+                try await eventually(within: .seconds(20), "the pod takes requests again") {
+                    let status = try await engine.pods(of: workload.app).first
+                    return status?.restarts == 1 && status?.endpoint != nil
+                }
+            }
+            let status = try #require(try await engine.pods(of: workload.app).first)
+            #expect(status.isRunning)
+            #expect(status.lastExit?.code == 137)
+        }
+    }
+
+    @Test func aPodThatWasNeverReadyIsLeftToItsDeploy() async throws {
+        try await withPodmanEngine { engine, service in
+            let workload = try EngineFixture().workload(["true"], type: "worker", port: nil)
+            let pod = PodName(for: workload)
+            _ = try await engine.start(workload, as: pod, fence: 1)
+            _ = try await service.podman.waitForContainer(pod.text)
+            let next = try await supervisor(engine).sweep()
+            #expect(next == nil)
+            #expect(try await engine.pods(of: workload.app).first?.hasEnded == true)
+        }
+    }
+
+    @Test func repeatedEndsAreAnsweredWithGrowingPauses() async throws {
+        try await withPodmanEngine { engine, service in
+            let workload = try EngineFixture().workload(["sh", "-c", "sleep 1.5"], type: "worker", port: nil)
+            let pod = PodName(for: workload)
+            _ = try await engine.start(workload, as: pod, fence: 1)
+            _ = try await engine.awaitReady(pod, of: workload, deadline: .seconds(20))
+            let supervisor = supervisor(engine)
+            for expected in [0.0, 10, 20] {
+                _ = try await service.podman.waitForContainer(pod.text)
+                let wait = try await supervisor.sweep()
+                if expected == 0 {
+                    #expect(wait == nil)
+                } else {
+                    #expect((expected - 5...expected).contains((wait ?? .zero) / .seconds(1)))
+                    let status = try await engine.pods(of: workload.app).first
+                    #expect(status?.isKept == true && status?.isRunning == false)
+                    _ = try await supervisor.sweep(now: Date.now.addingTimeInterval(expected))
+                }
+                #expect(try await engine.pods(of: workload.app).first?.isRunning == true)
+            }
+            #expect(try await engine.pods(of: workload.app).first?.restarts == 3)
+        }
+    }
+
+    @Test func outputOfRemovedPodsGoesAfterAWhile() async throws {
+        try await withPodmanEngine { engine, _ in
+            let workload = try EngineFixture().workload(EngineFixture.server)
+            let (kept, removed) = (PodName(for: workload), PodName(for: workload))
+            for pod in [kept, removed] { _ = try await engine.start(workload, as: pod, fence: 1) }
+            try await engine.remove(removed, grace: .zero)
+            let supervisor = supervisor(engine)
+            _ = try await supervisor.sweep()
+            #expect(try folders(engine).count == 2)
+            _ = try await supervisor.sweep(now: Date.now.addingTimeInterval(3600))
+            #expect(try folders(engine).map { $0.contains(kept.text) } == [true])
+        }
+    }
+
+    private func folders(_ engine: PodmanEngine) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: engine.configuration.logDirectory)
+    }
+
+    private func supervisor(_ engine: PodmanEngine) -> PodSupervisor {
+        PodSupervisor(engine: engine, logger: engine.logger)
+    }
+
+    private func supervising(_ engine: PodmanEngine, _ body: @escaping @Sendable () async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.supervisor(engine).run() }
+            try await body()
+            group.cancelAll()
+            try await group.waitForAll()
+        }
+    }
+}
