@@ -130,7 +130,12 @@ let package = Package(
         service(
             "RouterService", ["AccessTokens", "CommandRunner", "CurlTransfer", "MetricsExposition", "OpenSSLCrypto"],
             resources: [.embedInCode("Edge/edge.lua")]),
-        tests("RouterService", [hummingbird, "CommandRunner", "CurlTransfer", "OpenSSLCrypto", "WebSocketServer"]),
+        tests(
+            "RouterService",
+            [
+                "AccessTokens", "CommandRunner", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", "ServiceHTTP", "ServiceRuntime",
+                "WebSocketServer", hummingbird, httpTypes, lifecycle, logging, nioCore, nioPosix,
+            ]),
 
         // MARK: - Shared
 

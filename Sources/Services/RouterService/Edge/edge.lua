@@ -245,6 +245,7 @@ end
 function M.balance()
     local context = ngx.ctx
     local tried = context.edge_tried
+    local record = find(ngx.var.host)
     if tried then
         if balancer.get_last_failure() then
             failures:set(context.edge_peer, true, EJECTION_SECONDS)
@@ -253,10 +254,11 @@ function M.balance()
     else
         tried = {}
         context.edge_tried = tried
-        balancer.set_more_tries(EXTRA_TRIES)
+        -- Only as many as there are others: nginx answers 500, not 502, when a try it was promised finds no backend.
+        local others = record and #record.peers - 1 or 0
+        if others > 0 then balancer.set_more_tries(math.min(EXTRA_TRIES, others)) end
     end
-    local record = find(ngx.var.host)
-    local peer = record and pick(record, tried)
+    local peer = record and (pick(record, tried) or record.peers[1])
     if not peer then return ngx.exit(502) end
     tried[peer.key] = true
     context.edge_peer = peer.key

@@ -1,0 +1,146 @@
+import CommandRunner
+import CurlTransfer
+import Glibc
+import HTTPTypes
+import RouterService
+import TestSupport
+import Testing
+
+/// Changes while requests are under way, and what survives.
+@Suite(.timeLimit(.minutes(2))) struct EdgeSwitchTests {
+    /// Ten deploys, as the edge sees them: a new backend is there, the table names it, the old one drains and ends.
+    @Test func switchingToNewBackendsWhileTheOldOnesDrainLosesNoRequest() async throws {
+        let backends = Backends()
+        try await EdgeFixture.with { edge in
+            let first = try await backends.start("0")
+            try await edge.serve("shop.edge.localhost", version: 1, ports: [first.port])
+            let load = OpenLoad(rate: 200)
+            let last = Latest<RunningBackend>()
+            try await load.run { number in
+                let method: HTTPRequest.Method = number % 4 == 0 ? .post : .get
+                return try await edge.send("shop.edge.localhost", method: method).status
+            } while: {
+                var old = first
+                for number in 1...10 {
+                    let new = try await backends.start("\(number)")
+                    try await edge.serve("shop.edge.localhost", version: number + 1, ports: [new.port])
+                    // The drain time an app gets: what was sent to it before the switch is accepted before it ends.
+                    let reached = load.started
+                    try await eventually("requests on backend \(number)") { load.started > reached + 40 }
+                    try await old.drain()
+                    old = new
+                }
+                last.value = old
+            }
+            try await last.value?.drain()
+            #expect((1...10).map { backends.count("\($0)") }.allSatisfy { $0 > 0 })
+            let seen = "of \(load.started): \(load.failures.prefix(5)) \(edge.errorLog.suffix(2000))"
+            #expect(load.failures.isEmpty, "\(seen)")
+        }
+    }
+
+    @Test func anEndpointChangeReloadsNothingAndCutsNoConnection() async throws {
+        let backends = Backends()
+        try await backends.run(["old", "new"]) { ports in
+            try await EdgeFixture.with { edge in
+                let master = try await edge.master.ensureRunning()
+                let workers = EdgeFixture.workers(of: master)
+                #expect(!workers.isEmpty)
+                try await edge.serve("shop.edge.localhost", version: 1, ports: [ports[0]])
+                try await KeptConnection.with(port: edge.settings.httpPort, host: "shop.edge.localhost") { connection in
+                    #expect(try await connection.get("/").hasPrefix("old"))
+                    try await edge.serve("shop.edge.localhost", version: 2, ports: [ports[1]])
+                    #expect(try await connection.get("/").hasPrefix("new"))
+                }
+                #expect(EdgeFixture.workers(of: master) == workers)
+            }
+        }
+    }
+
+    @Test func aRemovedBackendGetsNothingOnceTheTableIsApplied() async throws {
+        let backends = Backends()
+        try await backends.run(["old", "new"]) { ports in
+            try await EdgeFixture.with { edge in
+                for round in 1...20 {
+                    try await edge.serve("shop.edge.localhost", version: round * 2, ports: [ports[0]])
+                    #expect(try await edge.send("shop.edge.localhost").status == 200)
+                    try await edge.serve("shop.edge.localhost", version: round * 2 + 1, ports: [ports[1]])
+                    let before = backends.count("old")
+                    for _ in 0..<5 { #expect(try await edge.send("shop.edge.localhost").text.hasPrefix("new")) }
+                    #expect(backends.count("old") == before)
+                }
+            }
+        }
+    }
+
+    @Test func theTableSurvivesAKilledNginxWithoutTheController() async throws {
+        let backends = Backends()
+        try await backends.run(["one"]) { ports in
+            try await EdgeFixture.with { edge in
+                try await edge.serve("shop.edge.localhost", version: 5, ports: ports)
+                let first = try await edge.master.ensureRunning()
+                first.send(signal: SIGKILL)
+                _ = try await first.waitForExit(within: .seconds(5))
+                let again = try EdgeFixture(settings: edge.settings)
+                try await again.table.load()
+                try await again.table.storeRecords()
+                let second = try await again.master.ensureRunning()
+                #expect(second != first)
+                #expect(try await edge.send("shop.edge.localhost").text.hasPrefix("one"))
+                #expect(await again.table.currentVersion == 5)
+            }
+        }
+    }
+
+    @Test func anotherRouterAdoptsTheRunningNginx() async throws {
+        try await EdgeFixture.with { edge in
+            let first = try await edge.master.ensureRunning()
+            let second = try await EdgeFixture(settings: edge.settings).master.ensureRunning()
+            #expect(second == first)
+        }
+    }
+
+    @Test func aConfigurationNginxRefusesLeavesTheRunningOneAlone() async throws {
+        try await EdgeFixture.with { edge in
+            var broken = edge.settings
+            broken.accessLogPath = "/nonexistent/access.log"
+            await #expect(throws: NginxMaster.Failure.self) {
+                _ = try await EdgeFixture(settings: broken).master.ensureRunning()
+            }
+            let response = try await edge.send("nobody.edge.localhost", "/healthz")
+            #expect(response.status == 200)
+        }
+    }
+
+    @Test func recordsNginxCannotReadChangeNothing() async throws {
+        let backends = Backends()
+        try await backends.run(["one"]) { ports in
+            try await EdgeFixture.with { edge in
+                try await edge.serve("shop.edge.localhost", version: 5, ports: ports)
+                let control = EdgeControl(client: edge.client, socket: edge.settings.paths.controlSocket)
+                let whole = "version 6\nhost shop.edge.localhost serving shopper optional - 127.0.0.1:9\n"
+                for broken in ["", "rubbish\n", whole, whole + "end 9\n", "version 6\nhost a b\nend 3\n"] {
+                    await #expect(throws: EdgeControl.Refused.self, "\(broken)") {
+                        try await control.replaceTable(broken)
+                    }
+                }
+                #expect(try await control.version() == 5)
+                #expect(try await edge.send("shop.edge.localhost").text.hasPrefix("one"))
+            }
+        }
+    }
+
+    @Test func aRefusedTableLeavesTheLastGoodOneInForce() async throws {
+        let backends = Backends()
+        try await backends.run(["one"]) { ports in
+            try await EdgeFixture.with { edge in
+                try await edge.serve("shop.edge.localhost", version: 5, ports: ports)
+                await #expect(throws: CheckedTable.Refused.self) {
+                    try await edge.table.apply(RoutingTable(version: -1, hosts: []))
+                }
+                #expect(try await edge.send("shop.edge.localhost").text.hasPrefix("one"))
+                #expect(await edge.table.currentVersion == 5)
+            }
+        }
+    }
+}
