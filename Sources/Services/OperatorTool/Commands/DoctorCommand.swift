@@ -38,7 +38,9 @@ struct DoctorCommand: AsyncParsableCommand {
         let host = HostChecks(root: exists == nil ? "/" : state.root).all
         guard let settings = exists else { return host }
         let isRunning = try Running.supervisor(of: state) != nil
-        let installation = InstallationChecks(state: state, settings: settings, isRunning: isRunning).all
+        let installation = InstallationChecks(
+            state: state, settings: settings, isRunning: isRunning, programs: try .besideThisProgram()
+        ).all
         guard isRunning else {
             return host + installation
                 + [Check("servers") { .warn("the platform is not running", next: "workflow up") }]
@@ -48,8 +50,8 @@ struct DoctorCommand: AsyncParsableCommand {
 
     private func show(_ name: String, _ finding: Finding) throws {
         if json {
-            Console.say(String(decoding: try JSONCoding.encoder.encode(Line(check: name, finding: finding)), as: UTF8.self))
-            return
+            let line = try JSONCoding.encoder.encode(Line(check: name, finding: finding))
+            return Console.say(String(decoding: line, as: UTF8.self))
         }
         Console.say("\(finding.grade.rawValue.padded(to: 5))\(name.padded(to: 18))\(finding.evidence)")
         if let next = finding.next { Console.say("     \("".padded(to: 18))next: \(next)") }

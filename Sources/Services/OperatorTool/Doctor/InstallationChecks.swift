@@ -9,12 +9,15 @@ struct InstallationChecks: Sendable {
     let state: StateDirectory
     let settings: Settings
     let isRunning: Bool
+    let programs: ProgramDirectory
+    /// Whether a host name leads anywhere.
+    var resolves: @Sendable (String) -> Bool = { Self.resolves($0) }
 
     private var names: PlatformNames { PlatformNames(domain: settings.domain, ports: settings.ports) }
 
     var all: [Check] {
         [
-            Check("programs") { try programs() },
+            Check("programs") { platformPrograms() },
             Check("file modes") { try fileModes() },
             Check("certificates") { try certificates() },
             Check("hosts entries") { try hostsEntries() },
@@ -26,12 +29,11 @@ struct InstallationChecks: Sendable {
         ]
     }
 
-    private func programs() throws -> Finding {
-        let directory = try ProgramDirectory.besideThisProgram()
-        let missing = directory.missing
+    private func platformPrograms() -> Finding {
+        let missing = programs.missing
         return missing.isEmpty
-            ? .ok("\(ProgramDirectory.all.count) in \(directory.path)")
-            : .fail("\(missing.joined(separator: ", ")) not in \(directory.path)", next: "make release")
+            ? .ok("\(ProgramDirectory.all.count) in \(programs.path)")
+            : .fail("\(missing.joined(separator: ", ")) not in \(programs.path)", next: "make release")
     }
 
     private func fileModes() throws -> Finding {
@@ -68,8 +70,9 @@ struct InstallationChecks: Sendable {
         }
         let days = Int(certificate.notAfter.timeIntervalSinceNow / 86_400)
         let evidence = "\(certificate.dnsNames.joined(separator: ", ")): \(days) days left"
-        if days < 1 { return .fail(evidence, next: "workflow down, then workflow up") }
-        if !certificate.covers(host: names.controllerHost) { return .fail(evidence, next: "workflow down, then workflow up") }
+        if days < 1 || !certificate.covers(host: names.controllerHost) {
+            return .fail(evidence, next: "workflow down, then workflow up")
+        }
         return days < 30 ? .warn(evidence, next: "workflow down, then workflow up renews it") : .ok(evidence)
     }
 
@@ -81,7 +84,7 @@ struct InstallationChecks: Sendable {
     }
 
     private func nameResolution() -> Finding {
-        let unknown = names.hosts.filter { !Self.resolves($0) }
+        let unknown = names.hosts.filter { !resolves($0) }
         guard unknown.isEmpty else {
             let next = settings.hostsFile == nil ? "add the names to the hosts file or DNS" : "workflow up"
             return .warn("\(unknown.joined(separator: ", ")) cannot be resolved", next: next)
@@ -96,22 +99,34 @@ struct InstallationChecks: Sendable {
     }
 
     private func ports() -> Finding {
-        if isRunning {
-            let silent = PortPlan.Use.allCases.filter { use in
-                !LoopbackProbe.exchange(port: settings.ports[use], sending: [], expecting: nil)
-            }
-            return silent.isEmpty
-                ? .ok("all \(PortPlan.Use.allCases.count) ports answer")
-                : .fail(
-                    "nothing listens for \(silent.map { "\($0.rawValue) (\(settings.ports[$0]))" }.joined(separator: ", "))",
-                    next: "workflow status")
+        isRunning ? listeningPorts() : freePorts()
+    }
+
+    private func listeningPorts() -> Finding {
+        let silent = PortPlan.Use.allCases.filter { use in
+            !LoopbackProbe.exchange(port: settings.ports[use], sending: [], expecting: nil)
         }
-        let taken = PortPlan.Use.allCases.filter { settings.ports[$0] != 0 && !settings.isFree(settings.ports[$0], for: $0) }
-        return taken.isEmpty
-            ? .ok("all remembered ports are free")
-            : .warn(
-                "in use by other programs: \(taken.map { "\($0.rawValue) (\(settings.ports[$0]))" }.joined(separator: ", "))",
-                next: "free them, or choose others with workflow up --\(taken[0].rawValue)-port")
+        return silent.isEmpty
+            ? .ok("all \(PortPlan.Use.allCases.count) ports answer")
+            : .fail("nothing listens for \(described(silent))", next: "workflow status")
+    }
+
+    private func freePorts() -> Finding {
+        let taken = PortPlan.Use.allCases.filter { use in
+            settings.ports[use] != 0 && !settings.isFree(settings.ports[use], for: use)
+        }
+        guard let first = taken.first(where: \.isPromised) ?? taken.first else {
+            return .ok("all remembered ports are free")
+        }
+        let next =
+            first.isPromised
+            ? "free them, or choose others with workflow up --\(first.rawValue)-port"
+            : "nothing: workflow up takes other ports"
+        return .warn("in use by other programs: \(described(taken))", next: next)
+    }
+
+    private func described(_ uses: [PortPlan.Use]) -> String {
+        uses.map { "\($0.rawValue) (\(settings.ports[$0]))" }.joined(separator: ", ")
     }
 
     private func orphans() throws -> Finding {
@@ -140,6 +155,7 @@ struct InstallationChecks: Sendable {
             return sum + (size.map { Int64($0) } ?? 0)
         }
         let text = "\(bytes >> 20) MiB in \(state.platformLogs)"
-        return bytes > 1 << 30 ? .warn(text, next: "look for a server that complains all the time: workflow status") : .ok(text)
+        return bytes > 1 << 30
+            ? .warn(text, next: "look for a server that complains all the time: workflow status") : .ok(text)
     }
 }

@@ -39,14 +39,13 @@ struct ServiceChecks: Sendable {
         let services = try PlatformState.read(from: state)?.services ?? []
         let bad = services.filter { $0.phase != .running || $0.process?.isAlive != true }
         if !bad.isEmpty {
-            return .fail(
-                bad.map { "\($0.name) \($0.phase.rawValue)" }.joined(separator: ", "), next: "workflow logs \(bad[0].name)")
+            let names = bad.map { "\($0.name) \($0.phase.rawValue)" }.joined(separator: ", ")
+            return .fail(names, next: "workflow logs \(bad[0].name)")
         }
         let restarted = services.filter { $0.restarts > 0 }
         if let first = restarted.first {
-            return .warn(
-                restarted.map { "\($0.name) started again \($0.restarts) times (\($0.lastExit ?? ""))" }.joined(separator: ", "),
-                next: "workflow logs \(first.name)")
+            let lives = restarted.map { "\($0.name) started again \($0.restarts) times (\($0.lastExit ?? ""))" }
+            return .warn(lives.joined(separator: ", "), next: "workflow logs \(first.name)")
         }
         return .ok("\(services.count) run")
     }
@@ -54,7 +53,10 @@ struct ServiceChecks: Sendable {
     private func database() async throws -> Finding {
         let cluster = try PostgresCluster(state: state, port: ports[.postgres])
         let answer = try await cluster.query(
-            "SELECT current_setting('server_version'), sum(numbackends), pg_size_pretty(sum(pg_database_size(datname))) FROM pg_stat_database WHERE datname IS NOT NULL;")
+            """
+            SELECT current_setting('server_version'), sum(numbackends), pg_size_pretty(sum(pg_database_size(datname)))
+              FROM pg_stat_database WHERE datname IS NOT NULL;
+            """)
         return .ok("version, sessions, size: \(answer.replacing("|", with: ", "))")
     }
 
@@ -110,7 +112,8 @@ struct ServiceChecks: Sendable {
         request.headers[HTTPField.Name("Host") ?? .accept] = names.controllerHost
         let response = try await client.send(request)
         return response.isSuccess
-            ? .ok("\(names.controllerURL) answers") : .fail("\(names.controllerURL): \(response.status)", next: "workflow logs router")
+            ? .ok("\(names.controllerURL) answers")
+            : .fail("\(names.controllerURL): \(response.status)", next: "workflow logs router")
     }
 
     private func secureEntrance() async throws -> Finding {
@@ -124,7 +127,8 @@ struct ServiceChecks: Sendable {
     }
 
     private func ssh() -> Finding {
-        LoopbackProbe.exchange(port: ports[.ssh], sending: Array("SSH-2.0-doctor\r\n".utf8), expecting: UInt8(ascii: "S"))
+        let hello = Array("SSH-2.0-doctor\r\n".utf8)
+        return LoopbackProbe.exchange(port: ports[.ssh], sending: hello, expecting: UInt8(ascii: "S"))
             ? .ok("answers on port \(ports[.ssh])")
             : .fail("no answer on port \(ports[.ssh])", next: "workflow logs builder")
     }
