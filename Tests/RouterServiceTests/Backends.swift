@@ -10,8 +10,8 @@ import WebSocketServer
 
 /// Backends that answer with their name and count their requests.
 ///
-/// On `/echo` they are a websocket that echoes, on `/digest` they answer with the digest of what was sent, on `/slow` with
-/// one line whenever ``releaseLine()`` is called.
+/// On `/echo` they are a websocket that echoes, on `/digest` they answer with the digest of what was sent, on `/slow`
+/// with one line whenever ``releaseLine()`` is called.
 final class Backends: Sendable {
     private let counts = Mutex<[String: Int]>([:])
     private let lines = AsyncStream<Void>.makeStream()

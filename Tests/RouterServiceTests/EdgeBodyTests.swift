@@ -34,7 +34,8 @@ import Testing
                 let refused = try await edge.send("shop.edge.localhost", method: .post, body: .bytes(body))
                 #expect(refused.status == 413)
                 #expect(refused.text.contains("Request too large"))
-                let fits = try await edge.send("shop.edge.localhost", method: .post, body: .bytes(Array(body.dropLast())))
+                let fits = try await edge.send(
+                    "shop.edge.localhost", method: .post, body: .bytes(Array(body.dropLast())))
                 #expect(fits.status == 200)
                 #expect(backends.count("one") == 1)
             }

@@ -34,7 +34,8 @@ import Testing
                         HostEntry(host: "dead.edge.localhost", app: "deads", backends: [gone]),
                     ]))
             for page in Self.pages {
-                for (accept, type) in [("text/html", "text/html; charset=utf-8"), ("*/*", "text/plain; charset=utf-8")] {
+                for (accept, kind) in [("text/html", "text/html"), ("*/*", "text/plain")] {
+                    let type = "\(kind); charset=utf-8"
                     let response = try await edge.send(page.host, accept: accept)
                     let id = try #require(response.headers[.requestID])
                     #expect(response.status == page.status, "\(page.host) \(edge.errorLog)")
@@ -74,7 +75,8 @@ import Testing
                 #expect(lines.contains("x-forwarded-proto: http"))
                 #expect(lines.contains("x-forwarded-host: SHOP.edge.localhost:8080"))
                 #expect(!lines.contains("x-request-id: mine"))
-                #expect(!lines.contains { ["forwarded", "proxy", "x-forwarded-server"].contains($0.prefix { $0 != ":" }) })
+                let names = Set(lines.map { String($0.prefix { $0 != ":" }) })
+                #expect(names.isDisjoint(with: ["forwarded", "proxy", "x-forwarded-server"]))
             }
         }
     }

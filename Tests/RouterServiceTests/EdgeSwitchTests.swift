@@ -24,9 +24,11 @@ import Testing
                 for number in 1...10 {
                     let new = try await backends.start("\(number)")
                     try await edge.serve("shop.edge.localhost", version: number + 1, ports: [new.port])
-                    // The drain time an app gets: what was sent to it before the switch is accepted before it ends.
+                    // The drain time an app gets: it ends when what was sent to it before the switch is answered.
                     let reached = load.started
-                    try await eventually("requests on backend \(number)") { load.started > reached + 40 }
+                    try await eventually("requests on backend \(number)") {
+                        load.started > reached + 40 && load.oldestUnderWay >= reached
+                    }
                     try await old.drain()
                     old = new
                 }

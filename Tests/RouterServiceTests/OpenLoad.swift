@@ -1,10 +1,11 @@
 import Synchronization
 
-/// A load whose requests start at fixed moments, none waiting for another's answer: what a slow server cannot hide from.
+/// A load whose requests start at fixed moments, none waiting for another's answer: a slow server cannot hide from it.
 final class OpenLoad: Sendable {
     private struct State {
         var isOver = false
         var started = 0
+        var underWay: Set<Int> = []
         var failures: [String] = []
         var slowest = Duration.zero
     }
@@ -16,6 +17,8 @@ final class OpenLoad: Sendable {
     init(rate: Int) { self.rate = rate }
 
     var started: Int { state.withLock { $0.started } }
+    /// The number of the oldest request without an answer; that of the next one when all are answered.
+    var oldestUnderWay: Int { state.withLock { $0.underWay.min() ?? $0.started } }
     /// What went wrong with each failed request.
     var failures: [String] { state.withLock { $0.failures } }
     /// The longest any answer took.
@@ -42,6 +45,7 @@ final class OpenLoad: Sendable {
         await withDiscardingTaskGroup { group in
             while !state.withLock({ $0.isOver }) {
                 let number = state.withLock { state in
+                    state.underWay.insert(state.started)
                     state.started += 1
                     return state.started - 1
                 }
@@ -63,6 +67,7 @@ final class OpenLoad: Sendable {
         }
         let duration = ContinuousClock.now - began
         state.withLock { state in
+            state.underWay.remove(number)
             if let failure { state.failures.append(failure) }
             state.slowest = max(state.slowest, duration)
         }

@@ -18,7 +18,8 @@ import Testing
         let backends = Backends()
         try await backends.run(["one", "two"]) { ports in
             let controller = FakeController()
-            controller.publish(RoutingTable(version: 3, hosts: [EdgeFixture.entry("shop.edge.localhost", ports: [ports[0]])]))
+            controller.publish(
+                RoutingTable(version: 3, hosts: [EdgeFixture.entry("shop.edge.localhost", ports: [ports[0]])]))
             try await EdgeFixture.with { edge in
                 try await controller.follow(with: edge) {
                     try await eventually(within: .seconds(10), "version 3") { controller.acknowledged.contains(3) }
