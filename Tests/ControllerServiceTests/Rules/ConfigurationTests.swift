@@ -24,6 +24,7 @@ import Testing
         var reader = ConfigurationReader(variables: [:])
         _ = ControllerConfiguration(reader: &reader)
         _ = EngineSettings(reader: &reader)
+        _ = WorkerSettings(reader: &reader)
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
         let file = try String(
