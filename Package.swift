@@ -216,7 +216,7 @@ let package = Package(
         .testTarget(
             name: "WholeTests",
             dependencies: [
-                "AMQPClient", "CommandRunner", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", "PodmanClient", "Postgres", "TaskQueue", "TestSupport",
+                "CommandRunner", "CurlTransfer", "PlatformModel", "PodmanClient", "PodmanTestSupport", "TestSupport", httpTypes,
             ],
             path: "Tests/WholeTests"),
     ],

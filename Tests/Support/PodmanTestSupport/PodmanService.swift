@@ -25,6 +25,13 @@ package struct PodmanService: Sendable {
 /// packet filter ("Chain already exists").
 private let turns = KeyedQueue<String>()
 
+/// Runs `body` while no other engine of the tests is at work: for tests that start one by other means.
+package func withEngineTurn<Value: Sendable>(
+    _ body: @Sendable () async throws -> Value
+) async throws -> Value {
+    try await turns.withKey("engine", body)
+}
+
 /// Runs `body` with a private engine that holds ``PodmanService/image``; everything in it is gone afterwards.
 package func withPodman<Value: Sendable>(
     _ body: @escaping @Sendable (PodmanService) async throws -> Value
@@ -78,7 +85,7 @@ private func withService<Value: Sendable>(
             try await podman.ping()
             return true
         }
-        try await importImage(podman, layout)
+        try await importBusybox(into: podman, as: PodmanService.image, workDirectory: layout.directory)
         let service = PodmanService(podman: podman, http: http, directory: layout.directory)
         let value: Result<Value, any Error>
         do {
@@ -96,19 +103,26 @@ private func withService<Value: Sendable>(
     return try outcome.closureResult.get()
 }
 
-private func importImage(_ podman: PodmanClient, _ layout: EngineLayout) async throws {
-    let root = layout.directory + "/image"
+/// Gives an engine an image of busybox: its commands by name, nothing else.
+package func importBusybox(into podman: PodmanClient, as name: String, workDirectory: String) async throws {
+    let root = workDirectory + "/image"
     let files = FileManager.default
     try files.createDirectory(atPath: root + "/bin", withIntermediateDirectories: true)
     try files.createDirectory(atPath: root + "/tmp", withIntermediateDirectories: true)
     try files.copyItem(atPath: "/bin/busybox", toPath: root + "/bin/busybox")
-    for name in ["sh", "cat", "sleep", "httpd", "nc", "env", "echo", "id", "ls", "true", "false", "stty", "seq", "wget"] {
-        try files.createSymbolicLink(atPath: "\(root)/bin/\(name)", withDestinationPath: "busybox")
+    for command in busyboxCommands {
+        try files.createSymbolicLink(atPath: "\(root)/bin/\(command)", withDestinationPath: "busybox")
     }
-    let archive = layout.directory + "/image.tar"
+    let archive = workDirectory + "/image.tar"
     _ = try await CommandRunner.check(Command("tar", ["-C", root, "-cf", archive, "."]))
-    _ = try await podman.importImage(archive: archive, as: PodmanService.image, changes: ["CMD [\"sh\"]"])
+    _ = try await podman.importImage(archive: archive, as: name, changes: ["CMD [\"sh\"]"])
+    try files.removeItem(atPath: root)
+    try files.removeItem(atPath: archive)
 }
+
+private let busyboxCommands = [
+    "sh", "cat", "sleep", "httpd", "nc", "env", "echo", "id", "ls", "true", "false", "stty", "seq", "wget", "mkdir",
+]
 
 private func removeEngine(_ layout: EngineLayout) async throws {
     // The overlay driver leaves its folder mounted on itself.

@@ -154,13 +154,22 @@ struct BuildRunService: Sendable {
             var lines: [BuildRunEvent] = []
             if !hint.isEmpty { lines.append(.line(phase, "hint: \(hint)")) }
             try await events.append(lines, to: uuid, in: transaction)
+            let app = try await apps.find(run.app, in: transaction)
             let isCancelled = run.isCancelRequested
-            try await end(
-                run, as: isCancelled ? .cancelled : .failed, isCancelled ? "cancelled" : "\(phase): \(reason)",
-                in: transaction)
-            return try await apps.find(run.app, in: transaction)?.id
+            let what = isCancelled ? "cancelled" : "\(phase): \(reason)"
+            let serving = try await serving(app, in: transaction)
+            try await end(run, as: isCancelled ? .cancelled : .failed, "\(what) \(serving)", in: transaction)
+            return app?.id
         }
         if let app { log.write("build failed in \(phase): \(reason)", to: app, level: .error) }
+    }
+
+    /// What a failed build leaves in place.
+    private func serving(_ app: App?, in executor: some SQLExecutor) async throws -> String {
+        guard let live = app?.liveRelease, let release = try await ReleaseStore().find(live, in: executor) else {
+            return "Nothing was running before."
+        }
+        return "\(release.version) is still serving."
     }
 
     /// Ends a run that has not ended yet; a queued one at once, a claimed one when its builder sees the mark.

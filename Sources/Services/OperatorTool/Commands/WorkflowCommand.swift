@@ -8,8 +8,9 @@ package struct WorkflowCommand: AsyncParsableCommand {
         abstract: "Run a platform as a service on this machine.",
         discussion: "Start with `workflow up`, then `workflow demo`.",
         subcommands: [
-            UpCommand.self, DownCommand.self, StatusCommand.self, DoctorCommand.self, DeadLettersCommand.self, DemoCommand.self, BaseImagesCommand.self, PasswordCommand.self, AddressesCommand.self, LogsCommand.self,
-            SuperviseCommand.self,
+            UpCommand.self, DownCommand.self, StatusCommand.self, DoctorCommand.self, DeadLettersCommand.self,
+            DemoCommand.self, BaseImagesCommand.self, CreateUserCommand.self, PasswordCommand.self,
+            AddressesCommand.self, LogsCommand.self, SuperviseCommand.self,
         ])
 
     package init() {}

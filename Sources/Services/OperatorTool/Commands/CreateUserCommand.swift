@@ -1,0 +1,34 @@
+import ArgumentParser
+import CommandRunner
+import Glibc
+
+/// `workflow create-user`: makes an account, since nobody can register on a new installation.
+struct CreateUserCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "create-user", abstract: "Make an account, its password read from standard input or made up.")
+
+    @OptionGroup var options: StateOptions
+    @Argument(help: "The user's name.") var user: String
+    @Option(help: "The user's mail address.") var email: String
+    @Flag(help: "Make an administrator of the platform.") var admin = false
+    @Flag(help: "Read the password from standard input instead of making one up.") var stdin = false
+
+    func run() async throws {
+        try await reportingErrors {
+            let (state, settings) = try options.installed()
+            guard try Running.supervisor(of: state) != nil else {
+                throw OperatorError("the platform is not running", next: "workflow up")
+            }
+            let password = stdin ? readLine() ?? "" : FirstAdministrator.makePassword()
+            var command = try PlatformPlan(state: state, settings: settings, programs: .besideThisProgram())
+                .passportCommand([admin ? "create-admin" : "create-user", "--username", user, "--email", email])
+            command.standardInput = Array("\(password)\n".utf8)
+            let result = try await CommandRunner.run(command)
+            guard result.exit.isSuccess else { throw OperatorError(result.errorText) }
+            if result.text.contains("exists") {
+                throw OperatorError("there is a user \(user) already", next: "workflow password \(user)")
+            }
+            Console.say(stdin ? "\(user) was created." : "\(user) was created with the password \(password)")
+        }
+    }
+}

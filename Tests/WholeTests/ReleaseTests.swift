@@ -1,0 +1,68 @@
+import HTTPTypes
+import PlatformModel
+import PodmanClient
+import TestSupport
+import Testing
+
+extension WholePlatform {
+    @Suite struct Releases {
+        @Test func configScaleAndRollbackChangeWhatIsServed() async throws {
+            let user = try await PlatformUser.signUp("hana", on: Installation.required())
+            let app = try await AppRepository.make("tuning", of: user)
+            #expect(try await app.push().isSuccess)
+
+            try await user.configure("tuning", ["GREETING": "hello"])
+            try await eventually("the config is seen") { try await app.page() == (200, "one hello") }
+            #expect(try await user.version(of: "tuning") == 3)
+
+            try await user.scale("tuning", web: 3)
+            try await eventually("three pods run") { try await user.runningPods(of: "tuning").count == 3 }
+            #expect(try await app.page() == (200, "one hello"))
+
+            try await user.succeed(.post, "/v2/apps/tuning/releases/rollback/", ["version": 2])
+            try await eventually("the old release is seen") { try await app.page() == (200, "one") }
+            try await eventually("three pods of it run") { try await user.runningPods(of: "tuning").count == 3 }
+
+            try await user.scale("tuning", web: 0)
+            try await eventually("no pod runs") { try await user.runningPods(of: "tuning").isEmpty }
+            try await eventually("the page says so") { try await app.page().status == 503 }
+            #expect(try await app.page().text.contains("tuning"))
+
+            try await user.scale("tuning", web: 1)
+            try await eventually("it serves again") { try await app.page() == (200, "one") }
+        }
+
+        @Test func restartReplacesThePodsAndLogsAreRead() async throws {
+            let user = try await PlatformUser.signUp("ivo", on: Installation.required())
+            let app = try await AppRepository.make("again", of: user)
+            #expect(try await app.push().isSuccess)
+            let before = try await user.runningPods(of: "again")
+            try await user.succeed(.post, "/v2/apps/again/ptypes/restart/", ["ptypes": "web"])
+            try await eventually("another pod runs") {
+                let now = try await user.runningPods(of: "again")
+                return now.count == 1 && now != before
+            }
+            #expect(try await app.page() == (200, "one"))
+            try await eventually("its output is read") {
+                let log = try await user.succeed(.get, "/v2/apps/again/logs?log_lines=50").text
+                let lines = log.split(whereSeparator: \.isNewline)
+                    .filter { $0.contains("again[web.") && $0.contains("serving on 8080") }
+                guard lines.count == 2 else { throw NotYet(log) }
+                return true
+            }
+        }
+
+        @Test func destroyedAppLeavesNothing() async throws {
+            let platform = try Installation.required()
+            let user = try await PlatformUser.signUp("jan", on: platform)
+            let app = try await AppRepository.make("passing", of: user)
+            #expect(try await app.push().isSuccess)
+            try await user.succeed(.delete, "/v2/apps/passing/")
+            #expect(try await user.call(.get, "/v2/apps/passing/").status == 404)
+            try await eventually("no container is left") {
+                try await platform.podman.listContainers().allSatisfy { !$0.names.contains { $0.contains("passing") } }
+            }
+            try await eventually("the page says so") { try await app.page().status == 404 }
+        }
+    }
+}
