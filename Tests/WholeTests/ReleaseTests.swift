@@ -26,7 +26,7 @@ extension WholePlatform {
             try await user.scale("tuning", web: 0)
             try await eventually("no pod runs") { try await user.runningPods(of: "tuning").isEmpty }
             try await eventually("the page says so") { try await app.page().status == 503 }
-            #expect(try await app.page().text.contains("tuning"))
+            #expect(try await app.page().text.contains("App is not running"))
 
             try await user.scale("tuning", web: 1)
             try await eventually("it serves again") { try await app.page() == (200, "one") }

@@ -19,7 +19,7 @@ struct ContainerEngine: Sendable {
 
     /// The controller's way to the engine.
     var clientEnvironment: [String: String] {
-        ["PODMAN_SOCKET": layout.socket, "POD_LOG_DIRECTORY": state.podLogs]
+        ["PODMAN_SOCKET": layout.socket, "ENGINE_LOG_DIRECTORY": state.podLogs]
     }
 
     /// The builder's: images are built in the storage they are started from.
