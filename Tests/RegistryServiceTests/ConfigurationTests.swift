@@ -18,13 +18,17 @@ import Testing
         var reader = ConfigurationReader(variables: Self.good)
         let configuration = RegistryConfiguration(reader: &reader)
         #expect(reader.problems == [])
-        #expect(configuration.storageRoot == "/srv/registry" && configuration.listen.description == "127.0.0.1:5000")
-        #expect(configuration.allowsDeletes && configuration.isDurable && configuration.tls == nil)
+        guard case .folder("/srv/registry") = configuration.storage.place else {
+            Issue.record("another place")
+            return
+        }
+        #expect(configuration.listen.description == "127.0.0.1:5000")
+        #expect(configuration.allowsDeletes && configuration.storage.isDurable && configuration.tls == nil)
     }
 
     @Test func everyProblemIsReportedAtOnce() {
         let found = problems([
-            "REGISTRY_LISTEN": "x", "REGISTRY_STORAGE": "s3://bucket", "REGISTRY_AUTH": "magic",
+            "REGISTRY_LISTEN": "x", "REGISTRY_STORAGE": "ftp://bucket", "REGISTRY_AUTH": "magic",
             "REGISTRY_DELETE": "maybe", "REGISTRY_TLS_KEY": "/key", "REGISTRY_BLOB_LIMIT": "-1",
         ])
         #expect(found.count == 6)

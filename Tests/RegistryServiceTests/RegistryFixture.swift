@@ -15,7 +15,7 @@ import Testing
 /// A registry in the process, over a folder that is gone afterwards.
 struct RegistryFixture: Sendable {
     let client: any TestClientProtocol
-    let storage: RegistryStorage
+    let storage: FolderStorage
     let root: String
 
     static func run(
@@ -23,7 +23,7 @@ struct RegistryFixture: Sendable {
         allowsDeletes: Bool = true, _ body: @escaping @Sendable (RegistryFixture) async throws -> Void
     ) async throws {
         try await withTemporaryDirectory("registry") { root in
-            let storage = try await RegistryStorage(root: root, isDurable: false, threadCount: 4)
+            let storage = try await FolderStorage(root: root, isDurable: false, threadCount: 4)
             let api = RegistryAPI(
                 storage: storage, authenticator: authenticator, limits: limits, allowsDeletes: allowsDeletes)
             var logger = Logger(label: "registry")

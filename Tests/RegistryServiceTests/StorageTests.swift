@@ -10,8 +10,8 @@ import Testing
 @Suite struct StorageTests {
     @Test func oneProcessUsesAFolder() async throws {
         try await withTemporaryDirectory { root in
-            let storage = try await RegistryStorage(root: root, isDurable: false)
-            await #expect(throws: StorageInUse.self) { _ = try await RegistryStorage(root: root, isDurable: false) }
+            let storage = try await FolderStorage(root: root, isDurable: false)
+            await #expect(throws: StorageInUse.self) { _ = try await FolderStorage(root: root, isDurable: false) }
             try await storage.check()
         }
     }
@@ -21,12 +21,12 @@ import Testing
             let name = try RepositoryName("shop/shop")
             let digest = ImageDigest(of: Array("hello world".utf8))
             let id = try await { () async throws -> UploadID in
-                let storage = try await RegistryStorage(root: root, isDurable: true)
+                let storage = try await FolderStorage(root: root, isDurable: true)
                 let session = try await storage.uploads.begin(UploadRecord(repository: name, algorithm: .sha256))
                 try session.append([.init(string: "hello ")])
                 return session.id
             }()
-            let storage = try await RegistryStorage(root: root, isDurable: true)
+            let storage = try await FolderStorage(root: root, isDurable: true)
             let session = try await storage.uploads.take(id, in: name)
             #expect(session.size == 6)
             try session.append([.init(string: "world")])
@@ -37,7 +37,7 @@ import Testing
 
     @Test func oneRequestAtATimeUsesAnUpload() async throws {
         try await withTemporaryDirectory { root in
-            let storage = try await RegistryStorage(root: root, isDurable: false)
+            let storage = try await FolderStorage(root: root, isDurable: false)
             let name = try RepositoryName("a")
             let session = try await storage.uploads.begin(UploadRecord(repository: name, algorithm: .sha256))
             await #expect(throws: RegistryError.self) { _ = try await storage.uploads.take(session.id, in: name) }
@@ -48,7 +48,7 @@ import Testing
 
     @Test func abandonedUploadsExpireAndUsedOnesDoNot() async throws {
         try await withTemporaryDirectory { root in
-            let storage = try await RegistryStorage(root: root, isDurable: false)
+            let storage = try await FolderStorage(root: root, isDurable: false)
             let name = try RepositoryName("a")
             let record = UploadRecord(repository: name, algorithm: .sha256)
             let idle = try await storage.uploads.begin(record)

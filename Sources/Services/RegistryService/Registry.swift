@@ -13,7 +13,7 @@ import ServiceRuntime
 func makeRegistry(
     _ configuration: RegistryConfiguration, process: ServiceProcess
 ) async throws -> [ServiceProcess.Part] {
-    let storage = try await RegistryStorage(root: configuration.storageRoot, isDurable: configuration.isDurable)
+    let storage = try await configuration.storage.open()
     let api = RegistryAPI(
         storage: storage, authenticator: try await makeAuthenticator(configuration.authentication),
         limits: configuration.limits, allowsDeletes: configuration.allowsDeletes)

@@ -16,8 +16,11 @@ package enum RegistryCommand {
             }
         case ["verify"]:
             await ServiceProcess.command(name: "registry") { reader, _ in
-                let root = RegistryConfiguration.storageRoot(&reader)
+                let settings = StorageSettings(reader: &reader)
                 try reader.validate()
+                guard case .folder(let root) = settings.place else {
+                    throw Failure(description: "verify reads folders; an s3:// service checks its own objects")
+                }
                 try verify(root)
             }
         default:

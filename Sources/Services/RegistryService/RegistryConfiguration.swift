@@ -5,7 +5,7 @@ import ServiceRuntime
 /// The registry's settings.
 ///
 /// - `REGISTRY_LISTEN`: host:port, default `127.0.0.1:5000`.
-/// - `REGISTRY_STORAGE`: `file:///absolute/folder`, required. One process serves a folder.
+/// - `REGISTRY_STORAGE` and what belongs to it: see ``StorageSettings``.
 /// - `REGISTRY_AUTH`: `none`, `htpasswd:/path` or `token`, required.
 /// - `REGISTRY_TOKEN_REALM`: URL of the token server; required with `token`.
 /// - `REGISTRY_TOKEN_SERVICE`: audience of tokens, default `workflow-registry`.
@@ -16,7 +16,6 @@ import ServiceRuntime
 /// - `REGISTRY_MANIFEST_LIMIT`: bytes, default 4194304. `REGISTRY_BLOB_LIMIT`: bytes, default 64 GiB.
 /// - `REGISTRY_ALLOW_MISSING_BLOBS`: whether images may be pushed without all their blobs, default false.
 /// - `REGISTRY_UPLOAD_EXPIRY`: seconds after which an abandoned upload is removed, default 86400.
-/// - `REGISTRY_FSYNC`: whether content and metadata are flushed before a push is confirmed, default true.
 struct RegistryConfiguration: Sendable {
     /// How callers are recognised.
     enum Authentication: Hashable, Sendable {
@@ -40,17 +39,16 @@ struct RegistryConfiguration: Sendable {
     }
 
     let listen: ListenAddress
-    let storageRoot: String
+    let storage: StorageSettings
     let authentication: Authentication
     let allowsDeletes: Bool
     let tls: TLSFiles?
     let limits: RegistryLimits
     let uploadExpiry: Duration
-    let isDurable: Bool
 
     init(reader: inout ConfigurationReader) {
         listen = reader.listen("REGISTRY_LISTEN", default: "127.0.0.1:5000")
-        storageRoot = Self.storageRoot(&reader)
+        storage = StorageSettings(reader: &reader)
         authentication = Self.authentication(&reader)
         allowsDeletes = reader.flag("REGISTRY_DELETE", default: true)
         tls = Self.tls(&reader)
@@ -62,17 +60,6 @@ struct RegistryConfiguration: Sendable {
         limits.allowsMissingBlobs = reader.flag("REGISTRY_ALLOW_MISSING_BLOBS", default: false)
         self.limits = limits
         uploadExpiry = reader.duration("REGISTRY_UPLOAD_EXPIRY", default: .seconds(86400))
-        isDurable = reader.flag("REGISTRY_FSYNC", default: true)
-    }
-
-    /// The folder of `REGISTRY_STORAGE`, for commands that need nothing else.
-    static func storageRoot(_ reader: inout ConfigurationReader) -> String {
-        reader.value("REGISTRY_STORAGE") { text throws(InvalidValue) in
-            guard text.hasPrefix("file:///"), text.utf8.count > "file:///".utf8.count else {
-                throw InvalidValue(kind: "storage", message: "must be file:///absolute/folder")
-            }
-            return String(text.dropFirst("file://".count))
-        } ?? ""
     }
 
     private static func authentication(_ reader: inout ConfigurationReader) -> Authentication {

@@ -20,10 +20,18 @@ package func makeObjectStore(
     guard let accessKey, let secretKey, !accessKey.isEmpty, !secretKey.isEmpty else {
         throw ObjectStorageError(.invalidConfiguration, "an s3:// storage needs an access key and a secret key")
     }
-    let location = try S3Location(url: url)
-    let credentials = S3Credentials(accessKey: accessKey, secretKey: secretKey)
-    let store = S3ObjectStore(
-        location: location, credentials: credentials, client: try client ?? HTTPClient())
-    try await store.prepareBucket()
-    return store
+    return try await S3ObjectStore.open(url: url, accessKey: accessKey, secretKey: secretKey, client: client)
+}
+
+extension S3ObjectStore {
+    /// Opens the bucket an `s3://` URL names, creating it if the credentials permit.
+    package static func open(
+        url: String, accessKey: String, secretKey: Secret, client: HTTPClient? = nil
+    ) async throws -> S3ObjectStore {
+        let location = try S3Location(url: url)
+        let credentials = S3Credentials(accessKey: accessKey, secretKey: secretKey)
+        let store = S3ObjectStore(location: location, credentials: credentials, client: try client ?? HTTPClient())
+        try await store.prepareBucket()
+        return store
+    }
 }

@@ -21,6 +21,8 @@ extension RegistryAPI {
             return .empty(.notModified, Self.fields(of: digest))
         }
         let blob = try await visibleBlob(digest, in: name, context)
+        // A client that finds a blob does not push it, so its age begins anew.
+        if request.method == .head { try await storage.keepBlob(digest, in: name) }
         return try await serve(blob, request)
     }
 
@@ -57,22 +59,23 @@ extension RegistryAPI {
     }
 
     private func response(
-        _ status: HTTPResponse.Status, _ fields: HTTPFields, _ content: OpenBlob, _ range: Range<Int>,
+        _ status: HTTPResponse.Status, _ fields: HTTPFields, _ content: any BlobContent, _ range: Range<Int>,
         _ request: Request
     ) async throws -> Response {
         guard request.method != .head else {
             return .head(status, fields, length: range.count)
         }
+        if let url = content.publicURL {
+            return .empty(.temporaryRedirect, [.location: url, .contentLength: "0"])
+        }
         metrics.countSent(range.count)
         if range.count <= Self.smallBlob {
-            let bytes = try await BlobReading(content: content, threads: storage.threads).read(range)
-            return Response(status: status, headers: fields, body: .init(byteBuffer: bytes))
+            return Response(status: status, headers: fields, body: .init(byteBuffer: try await content.read(range)))
         }
-        let reading = BlobReading(content: content, threads: storage.threads)
         return Response(
             status: status, headers: fields,
             body: .init(contentLength: range.count) { writer in
-                try await reading.write(range, to: &writer)
+                try await content.write(range, to: &writer)
                 try await writer.finish(nil)
             })
     }

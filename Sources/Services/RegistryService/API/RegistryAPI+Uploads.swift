@@ -18,9 +18,9 @@ extension RegistryAPI {
             return try await uploadAtOnce(request, name, try Self.digest(text))
         }
         let algorithm = try Self.algorithm(request.queryValue("digest-algorithm"))
-        let session = try await storage.uploads.begin(UploadRecord(repository: name, algorithm: algorithm))
-        await storage.uploads.give(session.id, session)
-        return .empty(.accepted, Self.progress(session, name) + [.contentLength: "0"])
+        let upload = try await storage.beginUpload(UploadRecord(repository: name, algorithm: algorithm))
+        try await upload.giveBack(isWhole: true)
+        return .empty(.accepted, Self.progress(upload, name) + [.contentLength: "0"])
     }
 
     private func mount(
@@ -40,13 +40,13 @@ extension RegistryAPI {
         _ request: Request, _ name: RepositoryName, _ digest: ImageDigest
     ) async throws -> Response {
         let record = UploadRecord(repository: name, algorithm: digest.algorithm)
-        let session = try await storage.uploads.begin(record)
+        let upload = try await storage.beginUpload(record)
         do {
-            try await receive(request, into: session)
-            try await storage.commit(session, as: digest)
+            try await receive(request, into: upload)
+            try await upload.commit(as: digest)
         } catch {
             // The failure that brought us here is the one to report; what stays expires.
-            try? await storage.uploads.end(session.id)
+            try? await upload.cancel()
             throw Self.translated(error)
         }
         metrics.countCommit()
@@ -57,36 +57,36 @@ extension RegistryAPI {
 
     /// The status, a chunk, the end, or the cancellation of an upload.
     func upload(_ request: Request, _ name: RepositoryName, _ id: UploadID) async throws -> Response {
-        let session = try await storage.uploads.take(id, in: name)
+        let upload = try await storage.takeUpload(id, in: name)
         switch request.method {
         case .get:
-            await storage.uploads.give(id, session)
-            return .empty(.noContent, Self.progress(session, name))
+            try await upload.giveBack(isWhole: true)
+            return .empty(.noContent, Self.progress(upload, name))
         case .delete:
-            try await storage.uploads.end(id)
+            try await upload.cancel()
             return .empty(.noContent)
         case .patch:
-            return try await append(request, session, name)
+            return try await append(request, upload, name)
         default:
-            return try await finish(request, session, name)
+            return try await finish(request, upload, name)
         }
     }
 
     private func append(
-        _ request: Request, _ session: UploadSession, _ name: RepositoryName
+        _ request: Request, _ upload: any OpenUpload, _ name: RepositoryName
     ) async throws -> Response {
         do {
-            try await receiveChunk(request, into: session, name)
+            try await receiveChunk(request, into: upload, name)
         } catch {
-            await returnAfterFailure(session, error)
+            await returnAfterFailure(upload, error)
             throw Self.translated(error)
         }
-        await storage.uploads.give(session.id, session)
-        return .empty(.accepted, Self.progress(session, name) + [.contentLength: "0"])
+        try await upload.giveBack(isWhole: true)
+        return .empty(.accepted, Self.progress(upload, name) + [.contentLength: "0"])
     }
 
     private func finish(
-        _ request: Request, _ session: UploadSession, _ name: RepositoryName
+        _ request: Request, _ upload: any OpenUpload, _ name: RepositoryName
     ) async throws -> Response {
         let received: Int
         let digest: ImageDigest
@@ -95,19 +95,19 @@ extension RegistryAPI {
                 throw RegistryError(.digestInvalid, "The end of an upload needs the digest of the content.")
             }
             digest = try Self.digest(text)
-            received = try await receiveChunk(request, into: session, name)
+            received = try await receiveChunk(request, into: upload, name)
         } catch {
-            await returnAfterFailure(session, error)
+            await returnAfterFailure(upload, error)
             throw Self.translated(error)
         }
         do {
-            try await storage.commit(session, as: digest)
+            try await upload.commit(as: digest)
         } catch let error as RegistryError where error.code == .digestInvalid && received > 0 {
             // The wrong bytes may be the ones just sent and cannot be taken back: the upload is lost.
-            try await storage.uploads.end(session.id)
+            try await upload.cancel()
             throw error
         } catch {
-            await storage.uploads.give(session.id, session)
+            await returnAfterFailure(upload, error)
             throw error
         }
         metrics.countCommit()
@@ -119,20 +119,20 @@ extension RegistryAPI {
     /// Takes a chunk, which has to begin where the upload stands when it says where it begins.
     @discardableResult
     private func receiveChunk(
-        _ request: Request, into session: UploadSession, _ name: RepositoryName
+        _ request: Request, into upload: any OpenUpload, _ name: RepositoryName
     ) async throws -> Int {
         let announced = try ChunkRange(request.headers[.contentRange])
         if let announced {
-            guard announced.first == session.size else {
+            guard announced.first == upload.size else {
                 throw RegistryError(
-                    .rangeInvalid, "The chunk must begin at byte \(session.size).",
-                    headers: Self.progress(session, name))
+                    .rangeInvalid, "The chunk must begin at byte \(upload.size).",
+                    headers: Self.progress(upload, name))
             }
             if let length = request.headers[.contentLength].flatMap({ Int($0) }), length != announced.count {
                 throw RegistryError(.sizeInvalid, "Content-Range and Content-Length contradict each other.")
             }
         }
-        let received = try await receive(request, into: session)
+        let received = try await receive(request, into: upload)
         if let announced, announced.count != received {
             throw RegistryError(.sizeInvalid, "The chunk has another length than its Content-Range.")
         }
@@ -140,19 +140,20 @@ extension RegistryAPI {
     }
 
     @discardableResult
-    private func receive(_ request: Request, into session: UploadSession) async throws -> Int {
-        let room = limits.blobSize - session.size
+    private func receive(_ request: Request, into upload: any OpenUpload) async throws -> Int {
+        let room = limits.blobSize - upload.size
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > room {
             throw RegistryError(.uploadTooLarge, "The upload is longer than this registry accepts.")
         }
-        let before = session.size
-        defer { metrics.countReceived(session.size - before) }
-        let receiver = UploadReceiver(session: session, threads: storage.threads, limit: room)
+        let before = upload.size
+        defer { metrics.countReceived(upload.size - before) }
+        let receiver = UploadReceiver(upload: upload, limit: room)
         return try await receiver.receive(request.body)
     }
 
-    private func returnAfterFailure(_ session: UploadSession, _ error: any Error) async {
-        await storage.uploads.give(session.id, error is UploadDamaged ? nil : session)
+    private func returnAfterFailure(_ upload: any OpenUpload, _ error: any Error) async {
+        // The failure that brought us here is the one to report; the next request sees what was kept.
+        try? await upload.giveBack(isWhole: !(error is UploadDamaged))
     }
 
     /// The cause of a failed append, as the client understands it.
@@ -179,11 +180,11 @@ extension RegistryAPI {
         return algorithm
     }
 
-    private static func progress(_ session: UploadSession, _ name: RepositoryName) -> HTTPFields {
+    private static func progress(_ upload: any OpenUpload, _ name: RepositoryName) -> HTTPFields {
         [
-            .location: "/v2/\(name)/blobs/uploads/\(session.id)",
-            .range: "0-\(max(0, session.size - 1))",
-            .dockerUploadID: "\(session.id)",
+            .location: "/v2/\(name)/blobs/uploads/\(upload.id)",
+            .range: "0-\(max(0, upload.size - 1))",
+            .dockerUploadID: "\(upload.id)",
         ]
     }
 

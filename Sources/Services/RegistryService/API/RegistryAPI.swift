@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import OCIRegistry
+import ObjectStorage
 
 /// The limits of the API.
 struct RegistryLimits: Sendable {
@@ -24,7 +25,7 @@ struct RegistryLimits: Sendable {
 struct RegistryAPI: Sendable {
     static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete]
 
-    let storage: RegistryStorage
+    let storage: any RegistryStorage
     let authenticator: any Authenticator
     let limits: RegistryLimits
     let allowsDeletes: Bool
@@ -55,6 +56,11 @@ struct RegistryAPI: Sendable {
                 headers: error.headers + [.dockerAPIVersion: "registry/2.0"])
         } catch let error as CancellationError {
             throw error
+        } catch let error as ObjectStorageError {
+            context.logger.warning("The object store failed", metadata: ["error": "\(error)"])
+            let answer = RegistryError(error) ?? RegistryError(.unknown, "The registry's storage failed.")
+            count(label, request, answer.status, start)
+            throw answer
         } catch {
             context.logger.error(
                 "Request failed unexpectedly",

@@ -2,6 +2,7 @@ import FoundationEssentials
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import OCIRegistry
 import ObjectStorage
 
 /// An error in the form the OCI Distribution specification fixes: registered code, message, detail.
@@ -33,6 +34,7 @@ struct RegistryError: Error, HTTPResponseError, Sendable {
         static let tooManyRequests = Self(text: "TOOMANYREQUESTS", status: .tooManyRequests)
         static let storageFull = Self(
             text: "UNAVAILABLE", status: .init(code: 507, reasonPhrase: "Insufficient Storage"))
+        static let unavailable = Self(text: "UNAVAILABLE", status: .serviceUnavailable)
         static let unknown = Self(text: "UNKNOWN", status: .internalServerError)
     }
 
@@ -72,6 +74,44 @@ struct RegistryError: Error, HTTPResponseError, Sendable {
         }
 
         let errors: [Entry]
+    }
+}
+
+extension RegistryError {
+    /// The client's answer to a failed object store, when it can do something about it.
+    init?(_ error: ObjectStorageError) {
+        switch error.code {
+        case .storageFull:
+            self.init(.storageFull, "The registry has no space left; free some or push again later.")
+        case .unavailable:
+            self.init(
+                .unavailable, "The registry's storage does not answer; try again.", headers: [.retryAfter: "5"])
+        default: return nil
+        }
+    }
+
+    static func missingBlob(_ digest: ImageDigest) -> RegistryError {
+        RegistryError(
+            .manifestBlobUnknown, "The manifest refers to a blob that is not in the repository; push it first.",
+            detail: ["digest": "\(digest)"])
+    }
+
+    static func wrongSize(_ digest: ImageDigest, size: Int) -> RegistryError {
+        RegistryError(
+            .manifestInvalid, "The manifest gives a blob another size than it has.",
+            detail: ["digest": "\(digest)", "size": "\(size)"])
+    }
+
+    static func wrongContent(_ digest: ImageDigest) -> RegistryError {
+        RegistryError(
+            .digestInvalid, "The uploaded content does not have the digest given.", detail: ["digest": "\(digest)"])
+    }
+
+    static let uploadInUse = RegistryError(
+        .rangeInvalid, "Another request is using this upload; ask for its status and continue from there.")
+
+    static func unknownUpload(_ id: UploadID) -> RegistryError {
+        RegistryError(.uploadUnknown, "There is no such upload; begin a new one.", detail: ["upload": "\(id)"])
     }
 }
 

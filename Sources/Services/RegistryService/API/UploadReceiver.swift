@@ -1,12 +1,11 @@
 import Hummingbird
 import NIOCore
 
-/// Takes a request's body into an upload: while one batch is hashed and written on a storage thread, the next arrives.
+/// Takes a request's body into an upload: while one batch is hashed and written, the next arrives.
 struct UploadReceiver: Sendable {
     private static let batch = 1 << 20
 
-    let session: UploadSession
-    let threads: StorageThreads
+    let upload: any OpenUpload
     /// How many bytes this request may add.
     let limit: Int
 
@@ -17,7 +16,7 @@ struct UploadReceiver: Sendable {
         var total = 0
         var pending: [ByteBuffer] = []
         var pendingCount = 0
-        let writes = WriteBehind(session: session, threads: threads)
+        let writes = WriteBehind(upload: upload)
         do {
             for try await buffer in body {
                 total += buffer.readableBytes
@@ -43,27 +42,23 @@ struct UploadReceiver: Sendable {
 
 /// Writes batches in order, at most one at a time, without keeping the sender of the next one waiting.
 private final class WriteBehind {
-    private let session: UploadSession
-    private let threads: StorageThreads
+    private let upload: any OpenUpload
     private var running: Task<Void, any Error>?
 
-    init(session: UploadSession, threads: StorageThreads) {
-        self.session = session
-        self.threads = threads
+    init(upload: any OpenUpload) {
+        self.upload = upload
     }
 
     func add(_ buffers: [ByteBuffer]) async throws {
         try await running?.value
-        // Awaited by the next call of this method or by `finish`; an append on a storage thread always ends.
-        running = Task { [session, threads] in
-            try await threads.run { try session.append(buffers) }
-        }
+        // Awaited by the next call of this method or by `finish`; an append always ends.
+        running = Task { [upload] in try await upload.append(buffers) }
     }
 
     func finish(_ buffers: [ByteBuffer]) async throws {
         try await running?.value
         running = nil
         guard !buffers.isEmpty else { return }
-        try await threads.run { [session] in try session.append(buffers) }
+        try await upload.append(buffers)
     }
 }

@@ -1,67 +1,128 @@
-import ConcurrencyPrimitives
 import FoundationEssentials
+import Hummingbird
+import NIOCore
 import OCIRegistry
-import ObjectStorage
-import OpenSSLCrypto
 
-/// The registry's storage on a local disk.
-///
-/// Content is hashed while it is written, flushed, and renamed to its final place; a crash at any point leaves the old
-/// or the new state. Requests for different repositories and digests do not wait for each other: changes of one
-/// repository's metadata run one after another, and so do the commit and the collection of one digest.
-struct RegistryStorage: Sendable {
-    let layout: StorageLayout
-    let files: FileTree
-    let threads: StorageThreads
-    let content: ContentStore
-    let metadata: RepositoryFiles
-    let uploads: UploadSessions
-    /// Orders changes of one repository.
-    let repositories = KeyedQueue<RepositoryName>()
-    /// Orders the commit, the linking and the removal of one digest.
-    let digests = KeyedQueue<ImageDigest>()
-    private let lock: StorageLock
+/// Content open for reading.
+protocol BlobContent: Sendable {
+    /// The length in bytes.
+    var size: Int { get }
 
-    /// Opens a storage folder, creating it, and removes small files an earlier process left unfinished.
-    init(root: String, isDurable: Bool, threadCount: Int = 16) async throws {
-        let layout = StorageLayout(root: root)
-        let files = FileTree(isDurable: isDurable)
-        let threads = StorageThreads(count: threadCount)
-        self.layout = layout
-        self.files = files
-        self.threads = threads
-        content = ContentStore(layout: layout, files: files)
-        metadata = RepositoryFiles(layout: layout, files: files)
-        // An upload that is not confirmed yet may be lost with the power; its data is flushed when it becomes a blob.
-        uploads = UploadSessions(layout: layout, files: FileTree(isDurable: false), threads: threads)
-        lock = try await threads.run {
-            for folder in [root, layout.blobs, layout.repositories, layout.uploads, layout.incoming] {
-                try files.makeDirectory(folder)
-            }
-            // Made ahead and flushed together, so that no push waits for a new folder to be flushed.
-            for byte in 0...UInt8.max {
-                try FileTree(isDurable: false).makeDirectory("\(layout.blobs)/sha256/\(Hex.encode([byte]))")
-            }
-            try files.synchronizeDirectory("\(layout.blobs)/sha256")
-            try files.synchronizeDirectory(layout.blobs)
-            guard let lock = StorageLock(layout.lock) else { throw StorageInUse(root: root) }
-            for name in try files.names(in: layout.incoming) { try files.remove("\(layout.incoming)/\(name)") }
-            return lock
-        }
-    }
+    /// Where clients may read the content themselves; nil when they get it from us.
+    var publicURL: String? { get }
 
-    /// Whether the storage can be read and written; for readiness.
-    func check() async throws {
-        try await threads.run { [layout, files] in
-            let probe = "\(layout.incoming)/\(SecureRandom.hex(16))"
-            try FileTree(isDurable: false).replace(probe, with: [1], temporary: probe + ".new")
-            try files.remove(probe)
-        }
-    }
+    /// Reads a part at once.
+    func read(_ range: Range<Int>) async throws -> ByteBuffer
+
+    /// Writes a part piece by piece; throws when the content turns out shorter, which ends the connection before the
+    /// announced length, so that no client takes it for whole.
+    func write(_ range: Range<Int>, to writer: inout any ResponseBodyWriter) async throws
 }
 
-/// Another process serves the same storage folder.
-struct StorageInUse: Error, CustomStringConvertible {
-    let root: String
-    var description: String { "the storage folder \(root) cannot be locked; another registry is using it" }
+/// The blobs of repositories.
+protocol BlobStore: Sendable {
+    /// Opens a blob that is visible in a repository.
+    func openBlob(_ digest: ImageDigest, in name: RepositoryName) async throws -> BlobLookup
+
+    /// The length of a blob that is visible in a repository and whole.
+    func blobSize(_ digest: ImageDigest, in name: RepositoryName) async throws -> Int?
+
+    /// Makes a blob of one repository visible in another; false when it is not there to be mounted.
+    func mount(_ digest: ImageDigest, from source: RepositoryName, to target: RepositoryName) async throws -> Bool
+
+    /// A repository among those `isReadable` accepts in which the blob is visible.
+    func holder(
+        of digest: ImageDigest, where isReadable: @escaping @Sendable (RepositoryName) -> Bool
+    ) async throws -> RepositoryName?
+
+    /// Takes a blob out of a repository; false when it was not there. The content goes when nothing refers to it.
+    func removeBlob(_ digest: ImageDigest, from name: RepositoryName) async throws -> Bool
+
+    /// Tells a collection that a client relies on a blob it found instead of pushing it.
+    func keepBlob(_ digest: ImageDigest, in name: RepositoryName) async throws
+}
+
+/// The manifests, tags and referrers of repositories.
+protocol ManifestStore: Sendable {
+    /// Reads a manifest; nil when it is unknown or its content is damaged. The bytes are verified.
+    func manifest(_ reference: ManifestReference, in name: RepositoryName) async throws -> StoredManifest?
+
+    /// Stores a manifest, its referrer entry and its tags, in this order.
+    ///
+    /// - Throws: `MANIFEST_BLOB_UNKNOWN` when a configuration or layer it needs is not visible in the repository.
+    ///   Manifests listed by an index and the subject may be missing.
+    func store(_ push: ManifestPush, in name: RepositoryName, requiringBlobs: Bool) async throws
+
+    /// Removes a manifest with the tags that point to it; false when it was not there.
+    func removeManifest(_ digest: ImageDigest, from name: RepositoryName) async throws -> Bool
+
+    /// Removes a tag; false when it was not there.
+    func removeTag(_ tag: ImageTag, from name: RepositoryName) async throws -> Bool
+
+    /// All tags in byte order; nil when there is no such repository.
+    func tags(in name: RepositoryName) async throws -> [ImageTag]?
+
+    /// The manifests about a subject, which need not exist itself.
+    func referrers(of subject: ImageDigest, in name: RepositoryName) async throws -> [Descriptor]
+
+    /// The names of all repositories in byte order.
+    func catalog() async throws -> [RepositoryName]
+}
+
+/// An upload that one request is using.
+protocol OpenUpload: Sendable {
+    var id: UploadID { get }
+    /// How many bytes have arrived.
+    var size: Int { get }
+
+    /// Appends to the data.
+    ///
+    /// - Throws: ``UploadDamaged`` when it failed; the upload is as before then, and a later request may continue it.
+    func append(_ buffers: [ByteBuffer]) async throws
+
+    /// Makes the data a blob of the upload's repository and ends the upload.
+    ///
+    /// - Throws: `DIGEST_INVALID` when the data is something else; the upload is untouched then.
+    func commit(as digest: ImageDigest) async throws
+
+    /// Lets the next request use the upload.
+    ///
+    /// - Parameter isWhole: false after a failed append.
+    func giveBack(isWhole: Bool) async throws
+
+    /// Ends the upload and drops its data.
+    func cancel() async throws
+}
+
+/// The uploads in progress.
+protocol UploadStore: Sendable {
+    /// Begins an upload.
+    func beginUpload(_ record: UploadRecord) async throws -> any OpenUpload
+
+    /// Hands an upload out to the one request that may use it.
+    ///
+    /// - Throws: `BLOB_UPLOAD_UNKNOWN` when there is no such upload in this repository, and a refusal when another
+    ///   request is using it.
+    func takeUpload(_ id: UploadID, in repository: RepositoryName) async throws -> any OpenUpload
+
+    /// Removes uploads that nobody has continued since `limit`.
+    func expireUploads(before limit: Date) async throws -> UploadCount
+}
+
+extension BlobContent {
+    var publicURL: String? { nil }
+}
+
+/// How many uploads there are.
+struct UploadCount: Hashable, Sendable {
+    /// Those that go on.
+    var open = 0
+    /// Those just removed because nobody continued them.
+    var removed = 0
+}
+
+/// Everything the API keeps.
+protocol RegistryStorage: BlobStore, ManifestStore, UploadStore {
+    /// Makes sure that the storage can be used; for readiness.
+    func check() async throws
 }

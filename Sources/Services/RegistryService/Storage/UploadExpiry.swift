@@ -1,12 +1,11 @@
 import FoundationEssentials
 import Logging
 import Metrics
-import ObjectStorage
 import ServiceLifecycle
 
 /// Removes uploads that nobody has continued for a while, at the start and then regularly.
 struct UploadExpiry: Service {
-    private let storage: RegistryStorage
+    private let storage: any RegistryStorage
     private let age: Duration
     private let interval: Duration
     private let clock: any Clock<Duration>
@@ -14,7 +13,7 @@ struct UploadExpiry: Service {
     private let open = Gauge(label: "registry.uploads.open")
 
     init(
-        storage: RegistryStorage, age: Duration, interval: Duration = .seconds(600),
+        storage: any RegistryStorage, age: Duration, interval: Duration = .seconds(600),
         clock: any Clock<Duration> = ContinuousClock(), logger: Logger
     ) {
         self.storage = storage
@@ -41,23 +40,9 @@ struct UploadExpiry: Service {
     @discardableResult
     func sweep(now: Date = .now) async throws -> Int {
         let limit = now.addingTimeInterval(-Double(age.components.seconds))
-        let (live, expired) = try await storage.threads.run { [layout = storage.layout, files = storage.files] in
-            var live = 0
-            var expired: [UploadID] = []
-            for name in try files.names(in: layout.uploads) {
-                guard let id = UploadID(name) else { continue }
-                let status = try files.status(layout.uploadData(id)) ?? files.status(layout.upload(id))
-                if let status, status.modified < limit { expired.append(id) } else { live += 1 }
-            }
-            return (live, expired)
-        }
-        open.record(live)
-        var removed = 0
-        for id in expired where await !storage.uploads.isBusy(id) {
-            try await storage.uploads.end(id)
-            removed += 1
-        }
-        return removed
+        let count = try await storage.expireUploads(before: limit)
+        open.record(count.open)
+        return count.removed
     }
 
     private func sweepAndLog() async {

@@ -58,6 +58,14 @@ struct S3Connection: Sendable {
         }
     }
 
+    /// A URL that lets whoever has it read an object for a while.
+    func presignedURL(_ key: String, lifetime: Duration) -> String {
+        let path = location.basePath + "/" + S3Signature.encode(key, keepingSlashes: true)
+        let query = signature.presignedQuery(
+            path: path, host: location.host, seconds: Int(lifetime.components.seconds), at: .now)
+        return "\(location.scheme)://\(location.host)\(path)?\(query)"
+    }
+
     private func retrying<Response>(
         _ attempt: () async throws -> (status: Int, Response)
     ) async throws -> Response {

@@ -7,7 +7,7 @@ import HTTPTypes
 /// Bodies up to 8 MiB are stored by one request, longer ones in parts of that size, of which one is in memory at a
 /// time. Requests are signed by us, repeated on passing trouble, and give up on a connection silent for a minute.
 package struct S3ObjectStore: ObjectStore {
-    private let connection: S3Connection
+    let connection: S3Connection
     private let location: S3Location
 
     /// Creates a store; nothing is sent yet.
@@ -31,7 +31,7 @@ package struct S3ObjectStore: ObjectStore {
     @discardableResult
     package func put<Body: AsyncSequence & Sendable>(_ key: ObjectKey, body: Body) async throws -> ObjectMetadata
     where Body.Element == [UInt8] {
-        let upload = S3Upload(connection: connection, key: location.prefix + "\(key)")
+        let upload = S3Upload(connection: connection, key: fullKey(key))
         let size = try await upload.store(body)
         return ObjectMetadata(key: key, size: size, modified: .now)
     }
@@ -40,7 +40,7 @@ package struct S3ObjectStore: ObjectStore {
         if let range, range.isEmpty || range.lowerBound < 0 {
             throw ObjectStorageError(.rangeNotSatisfiable, "an empty range was asked for")
         }
-        let call = S3Connection.Call(method: .get, key: location.prefix + "\(key)", range: range)
+        let call = S3Connection.Call(method: .get, key: fullKey(key), range: range)
         let response = try await connection.stream(call)
         if response.status == 416, range?.lowerBound == 0, let metadata = try await head(key), metadata.size == 0 {
             return StoredObject(metadata: metadata, body: ObjectBody([]))
@@ -57,7 +57,7 @@ package struct S3ObjectStore: ObjectStore {
     }
 
     package func head(_ key: ObjectKey) async throws -> ObjectMetadata? {
-        let call = S3Connection.Call(method: .head, key: location.prefix + "\(key)")
+        let call = S3Connection.Call(method: .head, key: fullKey(key))
         let response = try await connection.send(call)
         if response.status == 404 { return nil }
         guard response.isSuccess else { throw connection.error(response.status, response.body, call) }
@@ -66,7 +66,7 @@ package struct S3ObjectStore: ObjectStore {
     }
 
     package func delete(_ key: ObjectKey) async throws {
-        let call = S3Connection.Call(method: .delete, key: location.prefix + "\(key)")
+        let call = S3Connection.Call(method: .delete, key: fullKey(key))
         let response = try await connection.send(call)
         guard response.isSuccess || response.status == 404 else {
             throw connection.error(response.status, response.body, call)
@@ -91,6 +91,8 @@ package struct S3ObjectStore: ObjectStore {
         let response = try await connection.send(call)
         guard response.isSuccess else { throw connection.error(response.status, response.body, call) }
     }
+
+    func fullKey(_ key: ObjectKey) -> String { location.prefix + "\(key)" }
 
     private func metadata(_ entry: S3Reply) -> ObjectMetadata? {
         guard let name = entry.value("Key"), name.hasPrefix(location.prefix),

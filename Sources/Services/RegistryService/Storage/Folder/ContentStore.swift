@@ -70,6 +70,3 @@ final class OpenBlob: Sendable {
 
     func adviseSequentialReading() { file.adviseSequentialReading() }
 }
-
-/// Stored content is shorter than it was when it was committed.
-struct DamagedContent: Error {}

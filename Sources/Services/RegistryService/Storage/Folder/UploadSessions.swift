@@ -53,10 +53,9 @@ actor UploadSessions {
     func take(_ id: UploadID, in repository: RepositoryName) async throws -> UploadSession {
         switch slots[id] {
         case .busy:
-            throw RegistryError(
-                .rangeInvalid, "Another request is using this upload; ask for its status and continue from there.")
+            throw RegistryError.uploadInUse
         case .idle(let session):
-            guard session.record.repository == repository else { throw Self.unknown(id) }
+            guard session.record.repository == repository else { throw RegistryError.unknownUpload(id) }
             slots[id] = .busy
             return session
         case nil:
@@ -101,12 +100,8 @@ actor UploadSessions {
         try await threads.run { [layout, files] in
             guard let bytes = try files.read(layout.uploadSession(id), limit: 1 << 16),
                 let record = RecordCoding.decode(UploadRecord.self, bytes), record.repository == repository
-            else { throw Self.unknown(id) }
+            else { throw RegistryError.unknownUpload(id) }
             return try UploadSession(id: id, record: record, layout: layout)
         }
-    }
-
-    private static func unknown(_ id: UploadID) -> RegistryError {
-        RegistryError(.uploadUnknown, "There is no such upload; begin a new one.", detail: ["upload": "\(id)"])
     }
 }

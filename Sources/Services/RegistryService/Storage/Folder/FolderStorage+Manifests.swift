@@ -3,23 +3,7 @@ import FoundationEssentials
 import OCIRegistry
 import ObjectStorage
 
-/// A manifest of a repository with its exact bytes.
-struct StoredManifest: Sendable {
-    let digest: ImageDigest
-    let record: ManifestRecord
-    let bytes: [UInt8]
-}
-
-extension RegistryStorage {
-    /// The digest a reference stands for; nil when it stands for nothing.
-    func resolve(_ reference: ManifestReference, in name: RepositoryName) async throws -> ImageDigest? {
-        switch reference {
-        case .digest(let digest): digest
-        case .tag(let tag): try await threads.run { [metadata] in try metadata.resolve(tag, in: name) }
-        case .impossible: nil
-        }
-    }
-
+extension FolderStorage {
     /// Reads a manifest; nil when it is unknown or its content is damaged. The bytes are verified.
     func manifest(_ reference: ManifestReference, in name: RepositoryName) async throws -> StoredManifest? {
         try await threads.run { [content, metadata] in
@@ -54,9 +38,12 @@ extension RegistryStorage {
                     var placements = [try content.placement(of: push.bytes, as: digest)]
                     placements.append(try metadata.placement(of: record, digest, in: name))
                     if let subject = record.subject {
-                        placements.append(try metadata.placement(of: push.descriptor(), about: subject, in: name))
+                        placements.append(
+                            try metadata.placement(of: push.descriptor(), about: subject, in: name))
                     }
-                    for tag in Set(push.tags) { placements.append(try metadata.placement(of: tag, to: digest, in: name)) }
+                    for tag in Set(push.tags) {
+                        placements.append(try metadata.placement(of: tag, to: digest, in: name))
+                    }
                     try files.place(placements.compactMap(\.self))
                 }
             }
@@ -102,14 +89,10 @@ extension RegistryStorage {
             guard let link = try metadata.link(descriptor.digest, in: name),
                 try content.status(descriptor.digest)?.size == link.size
             else {
-                throw RegistryError(
-                    .manifestBlobUnknown, "The manifest refers to a blob that is not in the repository; push it first.",
-                    detail: ["digest": "\(descriptor.digest)"])
+                throw RegistryError.missingBlob(descriptor.digest)
             }
             guard link.size == descriptor.size else {
-                throw RegistryError(
-                    .manifestInvalid, "The manifest gives a blob another size than it has.",
-                    detail: ["digest": "\(descriptor.digest)", "size": "\(link.size)"])
+                throw RegistryError.wrongSize(descriptor.digest, size: link.size)
             }
         }
     }

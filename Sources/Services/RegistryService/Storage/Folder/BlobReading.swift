@@ -2,13 +2,14 @@ import Hummingbird
 import NIOCore
 
 /// Reads content from disk in large pieces, one piece ahead of the network.
-struct BlobReading: Sendable {
+struct BlobReading: BlobContent {
     private static let piece = 1 << 20
 
     let content: OpenBlob
     let threads: StorageThreads
 
-    /// Reads a part at once.
+    var size: Int { content.size }
+
     func read(_ range: Range<Int>) async throws -> ByteBuffer {
         try await threads.run { [content] in
             var buffer = ByteBufferAllocator().buffer(capacity: range.count)
@@ -19,8 +20,6 @@ struct BlobReading: Sendable {
         }
     }
 
-    /// Writes a part piece by piece; throws when the file turns out shorter, which ends the connection before the
-    /// announced length, so that no client takes it for whole.
     func write(_ range: Range<Int>, to writer: inout any ResponseBodyWriter) async throws {
         content.adviseSequentialReading()
         var offset = range.lowerBound

@@ -2,20 +2,14 @@ import ConcurrencyPrimitives
 import OCIRegistry
 import ObjectStorage
 
-/// A blob of a repository.
-struct VisibleBlob: Sendable {
-    let digest: ImageDigest
-    let content: OpenBlob
-}
-
-extension RegistryStorage {
+extension FolderStorage {
     /// Opens a blob that is visible in a repository; nil when it is not, or when its content is damaged, in which case
     /// a client pushes it again.
     func openBlob(_ digest: ImageDigest, in name: RepositoryName) async throws -> BlobLookup {
-        try await threads.run { [content, metadata] in
+        try await threads.run { [content, metadata, threads] in
             guard let link = try metadata.link(digest, in: name) else { return .unknown }
             guard let blob = try content.open(digest, size: link.size) else { return .damaged }
-            return .found(VisibleBlob(digest: digest, content: blob))
+            return .found(VisibleBlob(digest: digest, content: BlobReading(content: blob, threads: threads)))
         }
     }
 
@@ -36,9 +30,7 @@ extension RegistryStorage {
         try await digests.withKey(digest) {
             try await threads.run { [layout, files, content, metadata] in
                 guard try session.digest(like: digest) == digest else {
-                    throw RegistryError(
-                        .digestInvalid, "The uploaded content does not have the digest given.",
-                        detail: ["digest": "\(digest)"])
+                    throw RegistryError.wrongContent(digest)
                 }
                 if files.isDurable { try session.synchronize() }
                 let size = session.size
@@ -86,12 +78,4 @@ extension RegistryStorage {
             try await threads.run { [metadata] in try metadata.removeLink(digest, in: name) }
         }
     }
-}
-
-/// The outcome of looking for a blob.
-enum BlobLookup: Sendable {
-    case found(VisibleBlob)
-    case unknown
-    /// The repository has it, but its content is missing or has another length than was committed.
-    case damaged
 }

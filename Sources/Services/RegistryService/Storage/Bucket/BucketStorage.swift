@@ -1,0 +1,77 @@
+import FoundationEssentials
+import OCIRegistry
+import ObjectStorage
+import OpenSSLCrypto
+import Synchronization
+
+/// The registry's storage in a bucket of an S3 service, shared by any number of replicas.
+///
+/// Nothing that may change is remembered between requests: S3 answers every read and listing with what was written
+/// before it, so a replica sees at once what another one confirmed. Tags are single objects, of which the last write
+/// counts. Content and manifests are written under new names and never replaced, so replicas need no locks.
+struct BucketStorage: RegistryStorage {
+    let layout = BucketLayout()
+    let objects: BucketObjects
+    /// How long an entry stays after it was condemned.
+    let grace = Duration.seconds(3600)
+    /// Whether clients are sent to the service for content.
+    let redirects: Bool
+    let uploads: BucketUploads
+    private let known = KnownRepositories()
+
+    init(store: S3ObjectStore, redirects: Bool = false) {
+        objects = BucketObjects(store: store)
+        self.redirects = redirects
+        uploads = BucketUploads(objects: objects)
+    }
+
+    func check() async throws { try await objects.store.check() }
+
+    /// A name for an object that nobody else uses.
+    static func newObject() -> String { SecureRandom.hex(16) }
+
+    /// The entries of a blob in a repository, the best first.
+    func links(_ digest: ImageDigest, in name: RepositoryName) async throws -> [ObjectEntry] {
+        ObjectEntry.read(try await objects.list(layout.links(digest, in: name)))
+    }
+
+    /// Makes sure that the repository is in the catalog.
+    func register(_ name: RepositoryName) async throws {
+        guard known.add(name) else { return }
+        do {
+            try await objects.mark(layout.catalogEntry(name))
+        } catch {
+            known.remove(name)
+            throw error
+        }
+    }
+
+    func catalog() async throws -> [RepositoryName] {
+        try await objects.list(layout.catalog).compactMap { entry in
+            // An entry that is no name was not made by the registry.
+            try? RepositoryName(entry.name.replacing("+", with: "/"))
+        }.sorted()
+    }
+
+    func beginUpload(_ record: UploadRecord) async throws -> any OpenUpload {
+        await uploads.begin(record, storage: self)
+    }
+
+    func takeUpload(_ id: UploadID, in repository: RepositoryName) async throws -> any OpenUpload {
+        try await uploads.take(id, in: repository, storage: self)
+    }
+
+    func expireUploads(before limit: Date) async throws -> UploadCount {
+        try await uploads.expire(before: limit, storage: self)
+    }
+}
+
+/// The repositories this replica has put into the catalog, where they stay.
+private final class KnownRepositories: Sendable {
+    private let names = Mutex<Set<RepositoryName>>([])
+
+    /// Whether the name is new here.
+    func add(_ name: RepositoryName) -> Bool { names.withLock { $0.insert(name).inserted } }
+
+    func remove(_ name: RepositoryName) { names.withLock { _ = $0.remove(name) } }
+}

@@ -1,0 +1,96 @@
+import FoundationEssentials
+import NIOCore
+import OCIRegistry
+import ObjectStorage
+import OpenSSLCrypto
+import PlatformModel
+import TestSupport
+import Testing
+
+@testable import RegistryService
+
+/// Two replicas on one bucket.
+@Suite(.enabled(if: TestEnvironment.hasS3), .timeLimit(.minutes(2)))
+struct BucketStorageTests {
+    private let name: RepositoryName
+    private let first: BucketStorage
+    private let second: BucketStorage
+
+    init() async throws {
+        name = try RepositoryName("shop/shop")
+        let url = try TestEnvironment.required(TestEnvironment.s3URL, "WORKFLOW_TEST_S3_URL")
+        let parts = url.split(separator: "?", maxSplits: 1)
+        let own = "\(parts[0])/\(SecureRandom.hex(8))?\(parts[1])"
+        func replica() async throws -> BucketStorage {
+            BucketStorage(
+                store: try await S3ObjectStore.open(
+                    url: own, accessKey: TestEnvironment.s3AccessKey, secretKey: Secret(TestEnvironment.s3SecretKey)))
+        }
+        first = try await replica()
+        second = try await replica()
+    }
+
+    private func push(_ content: [UInt8], by storage: BucketStorage) async throws -> ImageDigest {
+        let digest = ImageDigest(of: content)
+        let upload = try await storage.beginUpload(UploadRecord(repository: name, algorithm: .sha256))
+        try await upload.append([ByteBuffer(bytes: content)])
+        try await upload.commit(as: digest)
+        return digest
+    }
+
+    @Test func anUploadGoesOnAtTheOtherReplica() async throws {
+        let content = [UInt8]((0..<13_000_000).map { UInt8(truncatingIfNeeded: $0 / 7) })
+        let digest = ImageDigest(of: content)
+        let begun = try await first.beginUpload(UploadRecord(repository: name, algorithm: .sha256))
+        try await begun.append([ByteBuffer(bytes: content[..<7_000_000])])
+        try await begun.giveBack(isWhole: true)
+        let continued = try await second.takeUpload(begun.id, in: name)
+        #expect(continued.size == 7_000_000)
+        try await continued.append([ByteBuffer(bytes: content[7_000_000..<12_000_001])])
+        try await continued.giveBack(isWhole: true)
+        let last = try await first.takeUpload(begun.id, in: name)
+        #expect(last.size == 12_000_001)
+        try await last.append([ByteBuffer(bytes: content[12_000_001...])])
+        try await last.commit(as: digest)
+        guard case .found(let blob) = try await second.openBlob(digest, in: name) else {
+            Issue.record("the blob is not visible")
+            return
+        }
+        #expect(try await blob.content.read(0..<content.count) == ByteBuffer(bytes: content))
+        await #expect(throws: RegistryError.self) { _ = try await second.takeUpload(begun.id, in: name) }
+    }
+
+    @Test func wrongContentIsRefusedByAReplicaThatSawOnlyItsEnd() async throws {
+        let begun = try await first.beginUpload(UploadRecord(repository: name, algorithm: .sha256))
+        try await begun.append([ByteBuffer(string: "good")])
+        try await begun.giveBack(isWhole: true)
+        let continued = try await second.takeUpload(begun.id, in: name)
+        let other = ImageDigest(of: Array("else".utf8))
+        await #expect(throws: RegistryError.self) { try await continued.commit(as: other) }
+        #expect(try await first.blobSize(other, in: name) == nil)
+    }
+
+    @Test func contentIsKeptOnceAndDeletesShowEverywhere() async throws {
+        let digest = try await push(Array("layer".utf8), by: first)
+        _ = try await push(Array("layer".utf8), by: second)
+        #expect(try await first.objects.list("data/").count == 1)
+        let copy = try RepositoryName("copy")
+        #expect(try await second.mount(digest, from: name, to: copy))
+        #expect(try await first.removeBlob(digest, from: name))
+        #expect(try await second.blobSize(digest, in: name) == nil)
+        #expect(try await first.blobSize(digest, in: copy) == 5)
+        #expect(try await first.catalog() == [copy, name])
+    }
+
+    @Test func truncatedContentIsNeverServed() async throws {
+        let digest = try await push(Array("whole layer".utf8), by: first)
+        let object = try #require(try await first.links(digest, in: name).first?.object)
+        try await first.objects.write("data/\(object)", Array("whole".utf8))
+        guard case .damaged = try await second.openBlob(digest, in: name) else {
+            Issue.record("damage was not noticed")
+            return
+        }
+        _ = try await push(Array("whole layer".utf8), by: second)
+        #expect(try await first.blobSize(digest, in: name) == 11)
+    }
+}
