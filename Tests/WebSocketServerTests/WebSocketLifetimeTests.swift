@@ -34,8 +34,8 @@ struct WebSocketLifetimeTests {
         try await WebSocketTestServer.run { server in
             try await RawWebSocketClient.connect(port: server.port) { client in
                 _ = try await client.handshake("/sockets/count?100")
-                for number in 0..<100 { #expect(try await client.frame().text == "\(number)") }
-                #expect(try await client.frame().closeCode == 1000)
+                for number in 0..<100 { #expect(try await client.dataFrame().text == "\(number)") }
+                #expect(try await client.dataFrame().closeCode == 1000)
             }
         }
     }

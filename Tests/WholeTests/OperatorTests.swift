@@ -1,0 +1,81 @@
+import CommandRunner
+import Foundation
+import Glibc
+import HTTPTypes
+import PlatformModel
+import TestSupport
+import Testing
+
+extension WholePlatform {
+    @Suite struct Operations {
+        @Test func everythingIsThereAgainAfterDownAndUp() async throws {
+            let platform = try Installation.required()
+            let user = try await PlatformUser.signUp("moe", on: platform)
+            let app = try await AppRepository.make("lasting", of: user)
+            #expect(try await app.push().isSuccess)
+            try await user.configure("lasting", ["GREETING": "stays"])
+            try await eventually("the config is seen") { try await app.page() == (200, "one stays") }
+
+            try await platform.workflow(["down"])
+            #expect(try await !platform.status().running)
+            let again = try await platform.up()
+            #expect(again.contains("Workflow is up"))
+            #expect(!again.contains("Password:"))
+            try await eventually("the app serves") { try await app.page() == (200, "one stays") }
+            #expect(try await user.version(of: "lasting") == 3)
+            try await app.commit(["page.txt": "two"])
+            #expect(try await app.push().isSuccess)
+            #expect(try await app.page() == (200, "two stays"))
+        }
+
+        @Test func everythingIsThereAgainAfterEveryProcessWasKilled() async throws {
+            let platform = try Installation.required()
+            let user = try await PlatformUser.signUp("nia", on: platform)
+            let app = try await AppRepository.make("phoenix", of: user)
+            #expect(try await app.push().isSuccess)
+
+            try await killEverything(of: platform)
+            try await platform.up()
+            try await eventually("the app serves") { try await app.page() == (200, "one") }
+            try await app.commit(["page.txt": "two"])
+            let push = try await app.push()
+            #expect(push.isSuccess, "\(push.output)")
+            #expect(try await app.page() == (200, "two"))
+            try await eventually("one pod runs") { try await user.runningPods(of: "phoenix").count == 1 }
+        }
+
+        /// The supervisor first, so that it brings nothing back; then all that names the installation.
+        private func killEverything(of platform: Installation) async throws {
+            let own = ProcessIdentity.all().filter { identity in
+                identity.pid != getpid() && identity.arguments.contains { $0.contains(platform.root) }
+            }
+            for identity in own where identity.arguments.contains("supervise") { identity.send(signal: SIGKILL) }
+            for server in try await platform.status().servers {
+                if let pid = server.pid { ProcessIdentity(pid: pid)?.send(signal: SIGKILL) }
+            }
+            for identity in own { identity.send(signal: SIGKILL) }
+        }
+
+        @Test func secondUpChangesNothing() async throws {
+            let platform = try Installation.required()
+            let before = try await platform.status().servers.compactMap(\.pid)
+            #expect(try await platform.up().contains("already running"))
+            #expect(try await platform.status().servers.compactMap(\.pid) == before)
+        }
+
+        @Test func statusAndDoctorFindNothingWrong() async throws {
+            let platform = try Installation.required()
+            try await eventually("all queues are empty") {
+                let status = try await platform.status()
+                let isQuiet = status.queues.allSatisfy { $0.ready == 0 && $0.delayed == 0 }
+                guard status.ready, isQuiet, status.servers.allSatisfy({ $0.phase == "running" }) else {
+                    throw NotYet("\(status)")
+                }
+                return true
+            }
+            let doctor = try await CommandRunner.run(platform.command(["doctor"]))
+            #expect(doctor.exit.isSuccess, "\(doctor.text)")
+            #expect(doctor.text.split(whereSeparator: \.isNewline).count >= 15)
+        }
+    }
+}
