@@ -1,4 +1,5 @@
 import AMQPClient
+import ConcurrencyPrimitives
 
 /// Gives a queue new properties, which brokers allow only by making it anew.
 ///
@@ -32,8 +33,17 @@ struct QueueReplacement: Sendable {
                 delivery.ack()
             }
         }
-        guard try await connection.queueStatus(queue).messages == 0 else { throw InUse(queue: queue) }
+        try await awaitEmptiness(of: queue)
         try await connection.delete(queue: queue)
         try await connection.declare([declaration])
+    }
+
+    /// A quorum queue's own count follows its acknowledgements with a delay.
+    private func awaitEmptiness(of queue: String) async throws {
+        for pause in Backoff(initial: .milliseconds(50), limit: .milliseconds(500)).prefix(10) {
+            if try await connection.queueStatus(queue).messages == 0 { return }
+            try await Task.sleep(for: pause)
+        }
+        throw InUse(queue: queue)
     }
 }

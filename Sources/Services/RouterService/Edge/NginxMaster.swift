@@ -59,7 +59,14 @@ package actor NginxMaster {
         try dismissOrphanedWorkers()
         try StateFile.remove(paths.controlSocket)
         try await install()
-        return try await start()
+        do {
+            return try await start()
+        } catch let failure as Failure {
+            // A worker just begun by the master that was killed may have missed the first signal and hold the ports.
+            logger.warning("nginx is started once more", metadata: ["error": "\(failure)"])
+            try dismissOrphanedWorkers()
+            return try await start()
+        }
     }
 
     /// Ends nginx: first gracefully, then at once.
