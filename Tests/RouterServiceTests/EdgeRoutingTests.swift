@@ -3,6 +3,7 @@ import CurlTransfer
 import Glibc
 import HTTPTypes
 import RouterService
+import TestSupport
 import Testing
 
 /// Requests through a real nginx.
@@ -50,8 +51,11 @@ import Testing
     }
 
     private func expectLog(_ edge: EdgeFixture, contains id: String) async throws {
-        let log = try await CommandRunner.check(Command("cat", ["--", edge.settings.accessLogPath]))
-        #expect(log.text.contains("\"request.id\":\"\(id)\""))
+        // nginx writes the line after it has sent the answer.
+        try await eventually("the access log names \(id)") {
+            let log = try await CommandRunner.check(Command("cat", ["--", edge.settings.accessLogPath]))
+            return log.text.contains("\"request.id\":\"\(id)\"")
+        }
     }
 
     @Test func aBackendSeesTheRealClientAndTheHostTheClientNamed() async throws {

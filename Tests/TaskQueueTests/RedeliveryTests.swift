@@ -24,13 +24,17 @@ struct RedeliveryTests {
             begun.withLock { $0 += 1 }
             for try await _ in gate { break }
         }
-        try await fixture.consuming([handler], connection: connection) {
+        let hasFollowed = Mutex(false)
+        let follower = TaskHandler("app.follow") { _ in hasFollowed.withLock { $0 = true } }
+        try await fixture.consuming([handler, follower], connection: connection) {
             try await fixture.publish(TaskEnvelope(name: "app.deploy", payload: .null))
             try await eventually { begun.withLock { $0 } == 1 }
-            proxy.cut()
-            // The broker hands the task to the same consumer again; only a new connection shows that it has.
-            try await eventually { try await fixture.connection.queueStatus(fixture.queue).consumers == 1 }
-            try await eventually { try await fixture.connection.queueStatus(fixture.queue).messages == 0 }
+            proxy.refuse()
+            try await eventually { try await fixture.connection.queueStatus(fixture.queue).messages == 1 }
+            try proxy.accept()
+            // The broker hands the task out again first; what comes after it shows that it has arrived.
+            try await fixture.publish(TaskEnvelope(name: "app.follow", payload: .null))
+            try await eventually { hasFollowed.withLock { $0 } }
             await gate.send(())
             try await fixture.expectEmpty()
         }
