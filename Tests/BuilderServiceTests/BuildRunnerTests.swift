@@ -1,4 +1,5 @@
 import AccessTokens
+import CommandRunner
 import CurlTransfer
 import FoundationEssentials
 import PlatformModel
@@ -24,8 +25,12 @@ struct BuildRunnerTests {
     private func withRunner(_ script: String, _ body: @escaping @Sendable (Bench) async throws -> Void) async throws {
         let controller = FakeController { _, _ in }
         try await withTemporaryDirectory("build") { folder in
-            try Data("#!/bin/sh\n\(script)\n".utf8).write(to: URL(filePath: folder + "/imagebuilder"))
-            try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: folder + "/imagebuilder")
+            // Written by another process: a program some child of ours still holds open for writing cannot be started.
+            let program = folder + "/imagebuilder"
+            try await CommandRunner.check(
+                Command(
+                    "sh", ["-c", #"cat > "$1" && chmod 700 "$1""#, "sh", program],
+                    standardInput: Array("#!/bin/sh\n\(script)\n".utf8)))
             try await BuilderFixture.withController(controller) { port in
                 let client = try HTTPClient()
                 let hooks = ControllerClient(
