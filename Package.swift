@@ -105,7 +105,7 @@ let package = Package(
                 "AMQPClient", "AccessTokens", "CommandRunner", "CurlTransfer", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", "PodmanClient", "Postgres",
                 "TaskOutbox", "TaskQueue", "WebSocketServer", argumentParser, mustache, nioPosix, nioWebSocket, yams,
             ]),
-        tests("ControllerService", ["AccessTokens", "CurlTransfer", "ServiceHTTP", "ServiceRuntime", httpTypes, "PodmanClient", "PodmanTestSupport", "PostgresTestSupport", hummingbird, hummingbirdTesting, lifecycle, "OpenSSLCrypto", "PlatformModel", "Postgres", "TaskOutbox", logging]),
+        tests("ControllerService", ["AccessTokens", "CurlTransfer", "ServiceHTTP", "ServiceRuntime", httpTypes, "PodmanClient", "PodmanTestSupport", "PostgresTestSupport", hummingbird, hummingbirdTesting, lifecycle, "OpenSSLCrypto", "PlatformModel", "Postgres", "TaskOutbox", "WebSocketTestSupport", logging]),
         service("ImageBuilderService", ["CSystemCalls", "CommandRunner", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", unixSignals, yams]),
         tests("ImageBuilderService"),
         service("LogShipperService", ["ForwardProtocol", nioPosix]),
@@ -183,7 +183,7 @@ let package = Package(
         shared(
             "WebSocketServer",
             ["ConcurrencyPrimitives", hummingbirdCore, httpTypes, logging, nioCore, nioExtras, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, nioWebSocket]),
-        tests("WebSocketServer", [hummingbird, httpTypes, lifecycle, logging, nioCore, nioPosix]),
+        tests("WebSocketServer", ["WebSocketTestSupport", hummingbird, httpTypes, lifecycle, logging, nioCore, nioPosix]),
 
         // MARK: - System
 
@@ -213,6 +213,10 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["ConcurrencyPrimitives", hummingbird, logging, nioCore],
             path: "Tests/Support/TestSupport"),
+        .target(
+            name: "WebSocketTestSupport",
+            dependencies: [nioCore, nioPosix],
+            path: "Tests/Support/WebSocketTestSupport"),
         .testTarget(
             name: "WholeTests",
             dependencies: [

@@ -1,6 +1,7 @@
 import NIOCore
 import Testing
 import WebSocketServer
+import WebSocketTestSupport
 
 @Suite(.timeLimit(.minutes(2)))
 struct WebSocketServerTests {

@@ -26,7 +26,8 @@ struct Controller: Sendable {
         let client: HTTPClient
         let loggerCredentials: ClientCredentialsSource?
         let work: WorkQueue
-        let podLogs: (any PodLogSource)?
+        /// Nil when this process cannot reach an engine.
+        let pods: (any PodLogSource & PodCommandRunner)?
     }
 
     /// The parts that serve routes.
@@ -75,8 +76,9 @@ struct Controller: Sendable {
                 privateKeyPEM: configuration.registryKey, issuer: configuration.registryIssuer),
             authenticator: authenticator, service: configuration.registryService, host: configuration.registryHost)
         let features = makeFeatures(
-            configuration, vault: vault, access: access, appLog: appLog, notifications: notifications,
-            registry: registry, peers: peers, logger: logger)
+            Foundation(
+                configuration: configuration, vault: vault, access: access, appLog: appLog,
+                notifications: notifications, registry: registry, peers: peers, logger: logger))
         return Controller(
             database: database, notifications: notifications, appLog: appLog, access: access, features: features,
             logger: logger)
@@ -88,21 +90,31 @@ struct Controller: Sendable {
         return try AESGCMBox(key: try Base64.decode(configuration.platformKey.reveal()), retired: retired)
     }
 
-    private static func makeFeatures(
-        _ configuration: ControllerConfiguration, vault: Vault, access: AccessControl, appLog: AppLog,
-        notifications: PostgresNotifications, registry: RegistryTokenService, peers: Peers, logger: Logger
-    ) -> Features {
-        let database = access.database
+    /// What the features are built on.
+    private struct Foundation {
+        let configuration: ControllerConfiguration
+        let vault: Vault
+        let access: AccessControl
+        let appLog: AppLog
+        let notifications: PostgresNotifications
+        let registry: RegistryTokenService
+        let peers: Peers
+        let logger: Logger
+    }
+
+    private static func makeFeatures(_ base: Foundation) -> Features {
+        let (configuration, vault, appLog, peers) = (base.configuration, base.vault, base.appLog, base.peers)
+        let database = base.access.database
         let plans = LimitCatalogue.standard
         let configs = ConfigStore(vault: vault)
         let tls = TLSStore(vault: vault)
         let releases = ReleaseService(configs: configs, plans: plans, work: peers.work)
         let processes = ProcessService(database: database, releases: releases, work: peers.work, log: appLog)
         let runs = BuildRunService(database: database, releases: releases, work: peers.work, log: appLog)
-        let events = BuildRunEventStream(database: database, notifications: notifications)
+        let events = BuildRunEventStream(database: database, notifications: base.notifications)
         let login = LoginService(
             database: database, provider: peers.provider, logins: LoginStore(vault: vault),
-            tokens: TokenStore(vault: vault), donePage: configuration.loginDoneURL, logger: logger)
+            tokens: TokenStore(vault: vault), donePage: configuration.loginDoneURL, logger: base.logger)
         let apps = AppService(
             database: database, foundation: AppFoundation(configs: configs, tls: tls, plans: plans),
             releases: releases, work: peers.work, log: appLog)
@@ -116,7 +128,7 @@ struct Controller: Sendable {
             buildRuns: BuildRunRoutes(service: runs, events: events),
             buildRunHooks: BuildRunHookRoutes(
                 service: runs, access: HookAccess(database: database),
-                orders: BuildOrders(database: database, releases: releases, registry: registry), events: events),
+                orders: BuildOrders(database: database, releases: releases, registry: base.registry), events: events),
             hooks: HookRoutes(database: database, releases: releases, log: appLog),
             config: ConfigRoutes(database: database, releases: releases, configs: configs, plans: plans, log: appLog),
             releases: ReleaseRoutes(database: database, releases: releases, log: appLog),
@@ -125,15 +137,16 @@ struct Controller: Sendable {
             domains: DomainRoutes(database: database, platformDomain: configuration.platformDomain, log: appLog),
             settings: AppSettingsRoutes(database: database, work: peers.work, log: appLog),
             tls: TLSRoutes(database: database, store: tls, log: appLog),
-            registry: RegistryTokenRoutes(service: registry),
+            registry: RegistryTokenRoutes(service: base.registry),
             routing: RoutingRoutes(
                 feed: RoutingFeed(
-                    pool: database, notifications: notifications,
+                    pool: database, notifications: base.notifications,
                     store: RoutingStore(platformDomain: configuration.platformDomain))),
             logs: AppLogRoutes(
                 url: configuration.loggerURL, client: peers.client, credentials: peers.loggerCredentials),
             webSockets: WebSocketRoutes(
-                access: access, pods: PodLogSession(database: database, source: peers.podLogs), logger: logger))
+                access: base.access, logs: PodLogSession(database: database, source: peers.pods),
+                commands: PodExecSession(database: database, runner: peers.pods), logger: base.logger))
     }
 
     /// The routes with everything around them; the catalog knows the policy of each.

@@ -88,7 +88,7 @@ func makeAPIProcess(
                 client: client, keys: keys),
             verifier: AccessTokenVerifier(keys: keys, issuer: configuration.issuer), client: client,
             loggerCredentials: loggerCredentials(configuration, client), work: .outbox,
-            podLogs: engine.makeEngine(http: client, logger: logger)),
+            pods: engine.makeEngine(http: client, logger: logger)),
         logger: logger)
     let server = controller.makeServer(listen: configuration.listen, metrics: process.metrics, drain: process.drain)
     return [.init("database", database), .init("app log", controller.appLog), .init("http", server)]

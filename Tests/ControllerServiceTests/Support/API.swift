@@ -112,7 +112,11 @@ final class RecordedWork: Sendable {
 }
 
 /// Runs `body` with an API over a new database.
-func withAPI<Value: Sendable>(_ body: @Sendable @escaping (API) async throws -> Value) async throws -> Value {
+///
+/// - Parameter pods: the engine behind logs of pods and commands in them.
+func withAPI<Value: Sendable>(
+    pods: (any PodLogSource & PodCommandRunner)? = nil, _ body: @Sendable @escaping (API) async throws -> Value
+) async throws -> Value {
     try await withScratchDatabase { scratch in
         let database = scratch.pool(size: 3)
         defer { database.close() }
@@ -131,7 +135,7 @@ func withAPI<Value: Sendable>(_ body: @Sendable @escaping (API) async throws -> 
                 work: WorkQueue { task, transaction in
                     try await WorkQueue.outbox.add(task, in: transaction)
                     work.record(task)
-                }, podLogs: nil),
+                }, pods: pods),
             logger: logger)
         let application = Application(router: controller.makeRoutes().router, logger: logger)
         return try await application.test(.router) { client in

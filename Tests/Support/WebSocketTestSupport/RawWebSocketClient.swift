@@ -1,29 +1,39 @@
-import NIOCore
+package import NIOCore
 import NIOPosix
 
 /// A websocket client that writes the bytes of frames itself, so that tests can also send wrong ones.
 ///
 /// An actor-free value used by one task; reads whole HTTP heads and single frames.
-struct RawWebSocketClient {
-    struct Frame: Equatable {
-        let final: Bool
-        let opcode: UInt8
-        let payload: [UInt8]
+package struct RawWebSocketClient {
+    /// One frame as it was sent.
+    package struct Frame: Equatable, Sendable {
+        package let final: Bool
+        package let opcode: UInt8
+        package let payload: [UInt8]
 
-        var text: String { String(decoding: payload, as: UTF8.self) }
+        package init(final: Bool, opcode: UInt8, payload: [UInt8]) {
+            self.final = final
+            self.opcode = opcode
+            self.payload = payload
+        }
+
+        /// The payload as text.
+        package var text: String { String(decoding: payload, as: UTF8.self) }
         /// The number in a close frame.
-        var closeCode: Int? { opcode == 8 && payload.count >= 2 ? Int(payload[0]) << 8 | Int(payload[1]) : nil }
+        package var closeCode: Int? { opcode == 8 && payload.count >= 2 ? Int(payload[0]) << 8 | Int(payload[1]) : nil }
     }
 
-    struct EndOfStream: Error {}
+    /// The peer has closed the stream.
+    package struct EndOfStream: Error {}
 
     private var iterator: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
     private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
-    let channel: any Channel
+    /// The connection itself.
+    package let channel: any Channel
     private var received = ByteBuffer()
 
     /// Connects, runs the body and closes the connection, whatever happens.
-    static func connect<Result: Sendable>(
+    package static func connect<Result: Sendable>(
         port: Int, _ body: @Sendable (inout RawWebSocketClient) async throws -> Result
     ) async throws -> Result {
         let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
@@ -39,16 +49,18 @@ struct RawWebSocketClient {
         }
     }
 
-    mutating func send(_ text: String) async throws {
+    /// Sends text as it is, outside frames.
+    package mutating func send(_ text: String) async throws {
         try await outbound.write(ByteBuffer(string: text))
     }
 
-    mutating func send(bytes: [UInt8]) async throws {
+    /// Sends bytes as they are, outside frames.
+    package mutating func send(bytes: [UInt8]) async throws {
         try await outbound.write(ByteBuffer(bytes: bytes))
     }
 
     /// Asks for a websocket and returns the head of the answer.
-    mutating func handshake(_ path: String, headers: [String] = []) async throws -> String {
+    package mutating func handshake(_ path: String, headers: [String] = []) async throws -> String {
         let lines =
             [
                 "GET \(path) HTTP/1.1", "Host: localhost", "Connection: Upgrade", "Upgrade: websocket",
@@ -59,7 +71,7 @@ struct RawWebSocketClient {
     }
 
     /// Reads one HTTP head including its empty line.
-    mutating func head() async throws -> String {
+    package mutating func head() async throws -> String {
         while true {
             let view = received.readableBytesView
             if let end = view.indices.first(where: { view[$0...].starts(with: Array("\r\n\r\n".utf8)) }) {
@@ -69,12 +81,14 @@ struct RawWebSocketClient {
         }
     }
 
-    mutating func bytes(_ count: Int) async throws -> [UInt8] {
+    /// Reads so many bytes.
+    package mutating func bytes(_ count: Int) async throws -> [UInt8] {
         while received.readableBytes < count { try await more() }
         return received.readBytes(length: count) ?? []
     }
 
-    mutating func frame() async throws -> Frame {
+    /// The next frame, whatever it is.
+    package mutating func frame() async throws -> Frame {
         let first = try await bytes(2)
         var length = Int(first[1] & 0x7F)
         if length > 125 {
@@ -84,7 +98,7 @@ struct RawWebSocketClient {
     }
 
     /// The next frame that is not a ping.
-    mutating func dataFrame() async throws -> Frame {
+    package mutating func dataFrame() async throws -> Frame {
         while true {
             let frame = try await frame()
             if frame.opcode != 9 { return frame }
@@ -92,7 +106,7 @@ struct RawWebSocketClient {
     }
 
     /// True when the peer closes the stream before it sends anything more.
-    mutating func isAtEnd() async throws -> Bool {
+    package mutating func isAtEnd() async throws -> Bool {
         guard received.readableBytes == 0 else { return false }
         do {
             guard let buffer = try await iterator.next() else { return true }
@@ -103,15 +117,18 @@ struct RawWebSocketClient {
         }
     }
 
-    mutating func send(opcode: UInt8, _ payload: [UInt8], final: Bool = true, masked: Bool = true) async throws {
+    /// Sends one frame.
+    package mutating func send(opcode: UInt8, _ payload: [UInt8], final: Bool = true, masked: Bool = true) async throws {
         try await send(bytes: Self.encode(opcode: opcode, payload, final: final, masked: masked))
     }
 
-    mutating func send(text: String) async throws {
+    /// Sends a text message.
+    package mutating func send(text: String) async throws {
         try await send(opcode: 1, Array(text.utf8))
     }
 
-    static func encode(opcode: UInt8, _ payload: [UInt8], final: Bool = true, masked: Bool = true) -> [UInt8] {
+    /// The bytes of a frame.
+    package static func encode(opcode: UInt8, _ payload: [UInt8], final: Bool = true, masked: Bool = true) -> [UInt8] {
         var bytes: [UInt8] = [(final ? 0x80 : 0) | opcode]
         let mask: UInt8 = masked ? 0x80 : 0
         switch payload.count {
@@ -133,7 +150,7 @@ struct RawWebSocketClient {
 extension RawWebSocketClient {
     /// Sends a handshake with its first message right behind it while earlier answers are still on their way, and
     /// returns the heads of those answers.
-    mutating func handshakePipelined(_ path: String, after count: Int, bodyLength: Int) async throws -> [String] {
+    package mutating func handshakePipelined(_ path: String, after count: Int, bodyLength: Int) async throws -> [String] {
         try await send(
             "GET \(path) HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                 + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
