@@ -133,8 +133,8 @@ let package = Package(
         tests(
             "RouterService",
             [
-                "AccessTokens", "CommandRunner", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", "ServiceHTTP", "ServiceRuntime",
-                "WebSocketServer", hummingbird, httpTypes, lifecycle, logging, nioCore, nioPosix,
+                "AccessTokens", "CommandRunner", "ConcurrencyPrimitives", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", "ServiceHTTP",
+                "ServiceRuntime", "WebSocketServer", hummingbird, httpTypes, lifecycle, logging, nioCore, nioPosix,
             ]),
 
         // MARK: - Shared

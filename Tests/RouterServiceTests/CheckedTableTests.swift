@@ -34,8 +34,9 @@ import Testing
 
     @Test(arguments: bad) func aBadHostIsSetAsideAndTheOthersStay(_ host: BadHost) throws {
         let table = RoutingTable(version: 1, hosts: [Self.good, host.entry])
-        let checked = try CheckedTable(table, reserved: ["drycc.example.com"], isUsable: { _ in true })
-        #expect(checked.table.hosts == [Self.good])
+        let rules = TableRules(reserved: ["drycc.example.com"], isUsable: { _ in true })
+        let checked = try CheckedTable(table, rules: rules)
+        #expect(checked.hosts == [Self.good.host: Self.good])
         #expect(checked.problems == [.init(name: host.entry.host, reason: host.reason)])
     }
 
@@ -44,15 +45,16 @@ import Testing
             host: "shop.example.com", app: "shopper", backends: Self.good.backends, certificate: "c1")
         let table = RoutingTable(
             version: 1, hosts: [entry], certificates: [.init(id: "c1", chain: "broken", key: "broken")])
-        let checked = try CheckedTable(table, reserved: [], isUsable: { _ in false })
-        #expect(checked.table.hosts == [Self.good])
-        #expect(checked.table.certificates.isEmpty)
+        let checked = try CheckedTable(table, rules: TableRules(reserved: [], isUsable: { _ in false }))
+        #expect(checked.hosts == [Self.good.host: Self.good])
+        #expect(checked.certificates.isEmpty)
         #expect(checked.problems.map(\.name) == ["c1", "shop.example.com"])
     }
 
     @Test func aTableWithANegativeVersionIsRefused() {
         #expect(throws: CheckedTable.Refused.self) {
-            try CheckedTable(RoutingTable(version: -1, hosts: []), reserved: [], isUsable: { _ in true })
+            try CheckedTable(
+                RoutingTable(version: -1, hosts: []), rules: TableRules(reserved: [], isUsable: { _ in true }))
         }
     }
 }

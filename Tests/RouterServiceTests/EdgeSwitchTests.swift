@@ -80,13 +80,13 @@ import Testing
         let backends = Backends()
         try await backends.run(["one"]) { ports in
             try await EdgeFixture.with { edge in
+                try await edge.serve("shop.edge.localhost", version: 4, ports: [9])
                 try await edge.serve("shop.edge.localhost", version: 5, ports: ports)
                 let first = try await edge.master.ensureRunning()
                 first.send(signal: SIGKILL)
                 _ = try await first.waitForExit(within: .seconds(5))
                 let again = try EdgeFixture(settings: edge.settings)
                 try await again.table.load()
-                try await again.table.storeRecords()
                 let second = try await again.master.ensureRunning()
                 #expect(second != first)
                 #expect(try await edge.send("shop.edge.localhost").text.hasPrefix("one"))
@@ -121,14 +121,41 @@ import Testing
             try await EdgeFixture.with { edge in
                 try await edge.serve("shop.edge.localhost", version: 5, ports: ports)
                 let control = EdgeControl(client: edge.client, socket: edge.settings.paths.controlSocket)
-                let whole = "version 6\nhost shop.edge.localhost serving shopper optional - 127.0.0.1:9\n"
-                for broken in ["", "rubbish\n", whole, whole + "end 9\n", "version 6\nhost a b\nend 3\n"] {
+                let record = "host shop.edge.localhost serving shopper optional - 127.0.0.1:9\n"
+                let whole = "table 6 0a\n" + record
+                for broken in [
+                    "", "rubbish\n", whole, whole + "end 9\n", "table 6 0a\nhost a b\nend 3\n", record + "end 2\n",
+                    "table 6\n" + record + "end 3\n", "change 6 0a\n" + record + "end 3\n",
+                ] {
                     await #expect(throws: EdgeControl.Refused.self, "\(broken)") {
                         try await control.replaceTable(broken)
                     }
                 }
+                await #expect(throws: EdgeControl.OutOfStep.self) {
+                    try await control.changeTable("change 6 0a 0b\n" + record + "end 3\n")
+                }
                 #expect(try await control.version() == 5)
                 #expect(try await edge.send("shop.edge.localhost").text.hasPrefix("one"))
+            }
+        }
+    }
+
+    /// nginx was started anew from an older file than the router has in mind.
+    @Test func changesNeverMeetAnotherTableThanTheirs() async throws {
+        let backends = Backends()
+        try await backends.run(["one", "two"]) { ports in
+            try await EdgeFixture.with { edge in
+                try await edge.serve("shop.edge.localhost", version: 1, ports: [ports[0]])
+                let control = EdgeControl(client: edge.client, socket: edge.settings.paths.controlSocket)
+                try await control.replaceTable("table 1 0a\nend 2\n")
+                #expect(try await edge.send("shop.edge.localhost").status == 404)
+                try await edge.table.reassert()
+                #expect(try await edge.send("shop.edge.localhost").text.hasPrefix("one"))
+                try await control.replaceTable("table 1 0a\nend 2\n")
+                let other = EdgeFixture.entry("other.edge.localhost", ports: [ports[1]])
+                try await edge.table.apply(.changes(RoutingChanges(version: 2, since: 1, hosts: [other])))
+                #expect(try await edge.send("shop.edge.localhost").text.hasPrefix("one"))
+                #expect(try await edge.send("other.edge.localhost").text.hasPrefix("two"))
             }
         }
     }

@@ -32,26 +32,4 @@ import Testing
         let expected = try String(decoding: Data(contentsOf: URL(filePath: path)), as: UTF8.self)
         #expect(rendered == expected)
     }
-
-    @Test func recordsAreSortedAndCounted() throws {
-        let table = RoutingTable(
-            version: 7,
-            hosts: [
-                HostEntry(host: "shop.example.com", app: "shopper", backends: [], certificate: "c1"),
-                HostEntry(
-                    host: "Blog.example.com", app: "blogs",
-                    backends: [.init(address: "10.0.0.1", port: 80), .init(address: "fd00::1", port: 8080)]),
-            ],
-            certificates: [.init(id: "c1", chain: "A\n", key: "B\n")])
-        let checked = try CheckedTable(table, reserved: [], isUsable: { _ in true })
-        #expect(
-            EdgeRecords.render(checked) == """
-                version 7
-                certificate c1 QQo= Qgo=
-                host blog.example.com serving blogs optional - 10.0.0.1:80,[fd00::1]:8080
-                host shop.example.com no_process shopper optional c1 -
-                end 5
-
-                """)
-    }
 }

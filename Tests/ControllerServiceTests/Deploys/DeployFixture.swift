@@ -57,8 +57,8 @@ struct DeployFixture: Sendable {
             store: routing)
         var version = 0
         while !Task.isCancelled {
-            guard let table = try await feed.table(after: version, waiting: .seconds(30)) else { continue }
-            version = table.version
+            guard let news = try await feed.news(since: version, waiting: .seconds(30)) else { continue }
+            version = news.version
             try await feed.confirm(version)
         }
     }
@@ -110,6 +110,8 @@ struct DeployFixture: Sendable {
 
     /// Addresses the edge sends requests to.
     func backends() async throws -> [RoutingTable.Host.Backend] {
-        try await routing.refresh(pool).hosts.first { $0.host == "shopping.workflow.test" }?.backends ?? []
+        try await routing.refresh(pool)
+        guard case .table(let table) = try await routing.news(since: -1, in: pool) else { return [] }
+        return table.hosts.first { $0.host == "shopping.workflow.test" }?.backends ?? []
     }
 }

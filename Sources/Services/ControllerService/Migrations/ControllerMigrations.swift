@@ -1,6 +1,5 @@
 import Postgres
 import TaskOutbox
-import TaskOutbox
 
 /// Every migration of the controller's database in the order they run.
 enum ControllerMigrations {
@@ -12,6 +11,7 @@ enum ControllerMigrations {
             M0003_CreateApps.migration,
             M0004_CreateBuildRuns.migration,
             M0005_CreateDesiredState.migration,
+            M0006_KeepRoutingTable.migration,
         ] + TaskOutboxMigrations.all
 
     /// One migration run at a time over all replicas.

@@ -18,7 +18,7 @@ struct RouteSwitch: Sendable {
     /// - Returns: false when it has not within `limit`: the edge may still send requests to the old processes.
     func awaitApplied(within limit: Duration) async throws -> Bool {
         let confirmations = notifications.listen(RoutingStore.appliedChannel)
-        let wanted = try await store.refresh(pool).version
+        let wanted = try await store.refresh(pool)
         if try await store.appliedVersion(in: pool) >= wanted { return true }
         do {
             try await withDeadline(limit) {

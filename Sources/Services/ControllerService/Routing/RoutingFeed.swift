@@ -13,23 +13,28 @@ struct RoutingFeed: Sendable {
         self.store = store
     }
 
-    /// The table once its version is above `version`; nil when none came within `limit`.
-    func table(after version: Int, waiting limit: Duration) async throws -> RoutingTable? {
+    /// What a router with version `known` lacks, as soon as there is something; nil when nothing came within `limit`.
+    ///
+    /// - Parameter takesChanges: false gives whole tables only.
+    func news(since known: Int, takesChanges: Bool = true, waiting limit: Duration) async throws -> RoutingNews? {
         // Listening begins before the first look, so that no change falls in between.
         let changes = notifications.listen(RoutingStore.changeChannel)
-        let current = try await store.refresh(pool)
-        if current.version > version { return current }
+        if let news = try await latest(since: known, takesChanges) { return news }
         do {
             return try await withDeadline(limit) {
                 for await _ in changes {
-                    let table = try await store.refresh(pool)
-                    if table.version > version { return table }
+                    if let news = try await latest(since: known, takesChanges) { return news }
                 }
                 throw CancellationError()
             }
         } catch is DeadlineExceeded {
             return nil
         }
+    }
+
+    private func latest(since known: Int, _ takesChanges: Bool) async throws -> RoutingNews? {
+        guard try await store.refresh(pool) != known else { return nil }
+        return try await store.news(since: known, takesChanges: takesChanges, in: pool)
     }
 
     func confirm(_ version: Int) async throws { try await store.confirm(version, in: pool) }

@@ -16,12 +16,13 @@ struct RoutingRoutes: Sendable {
         routes.machine(.get, "/v2/platform/routes/", scope: scope) { call in
             let after = Int(call.query("after") ?? "") ?? -1
             let wait = min(max(Int(call.query("wait") ?? "") ?? 30, 0), Self.longestWait)
-            guard let table = try await feed.table(after: after, waiting: .seconds(wait)) else {
-                return Response(status: .notModified)
-            }
+            // A router from before changes were sent would take them for a whole table.
+            let takesChanges = call.query("changes") == "true"
+            guard let news = try await feed.news(since: after, takesChanges: takesChanges, waiting: .seconds(wait))
+            else { return Response(status: .notModified) }
             return Response(
                 status: .ok, headers: [.contentType: "application/json"],
-                body: .init(byteBuffer: ByteBuffer(bytes: try JSONCoding.encoder.encode(table))))
+                body: .init(byteBuffer: ByteBuffer(bytes: try JSONCoding.encoder.encode(news))))
         }
         routes.machine(.post, "/v2/platform/routes/applied/", scope: scope) { call in
             var form = try await call.form()

@@ -59,7 +59,9 @@ package struct EdgeProcess: Service {
         while let wait = waits.next() {
             do {
                 try await table.storeRecords()
-                return try await master.ensureRunning()
+                let process = try await master.ensureRunning()
+                try await table.reassert()
+                return process
             } catch is CancellationError {
                 return nil
             } catch {

@@ -82,9 +82,7 @@ package struct EdgePaths: Equatable, Sendable {
     package var processID: String { "\(directory)/nginx.pid" }
     package var errorLog: String { "\(directory)/error.log" }
     package var temporary: String { "\(directory)/temporary" }
-    /// The records nginx loads when it starts.
+    /// The last good table, as nginx and the router load it when they start.
     package var records: String { "\(directory)/control/table.records" }
-    /// The last good table as the controller sent it.
-    package var table: String { "\(directory)/control/table.json" }
     package var lock: String { "\(directory)/control/router.lock" }
 }

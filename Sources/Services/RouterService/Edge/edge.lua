@@ -61,24 +61,31 @@ local function find(host)
     return text and record_of(text)
 end
 
+-- Reads one block: a whole table, or a change of the table with the tag `base`.
 local function decode(text)
-    local version, ending
-    local names, ids = {}, {}
-    local count = 0
+    local step = {hosts = {}, certificates = {}, gone = {}, dropped = {}}
+    local count, ending = 0, nil
     for line in text:gmatch("[^\n]+") do
         local kind, name, rest = line:match("^(%S+) (%S+) ?(.*)$")
         count = count + 1
-        if kind == "version" then version = tonumber(name)
+        if count == 1 then
+            step.kind, step.version, step.tag, step.base = line:match("^(%l+) (%d+) (%x+) ?(%x*)$")
+            step.version = tonumber(step.version)
         elseif kind == "host" then
             if not parse(rest) then return nil, "host record of " .. name .. " cannot be read" end
-            names[name] = rest
-        elseif kind == "certificate" then ids[name] = rest
-        elseif kind == "end" then ending = tonumber(name)
+            step.hosts[name] = rest
+        elseif kind == "certificate" then step.certificates[name] = rest
+        elseif kind == "gone" then step.gone[#step.gone + 1] = name
+        elseif kind == "dropped" then step.dropped[#step.dropped + 1] = name
+        elseif kind == "end" then
+            ending = tonumber(name)
+            break
         else return nil, "line " .. count .. " is of an unknown kind" end
     end
-    if not version then return nil, "the version is missing" end
+    local isChange = step.kind == "change" and step.base ~= ""
+    if not step.version or not isChange and step.kind ~= "table" then return nil, "the head is missing" end
     if ending ~= count then return nil, "the table is incomplete" end
-    return {version = version, hosts = names, certificates = ids}
+    return step
 end
 
 local function store(dictionary, values)
@@ -98,29 +105,42 @@ local function forget(dictionary, values)
     dictionary:flush_expired()
 end
 
--- Replaces the whole table. New certificates come before the hosts that use them, old ones go last.
+-- Takes one block. New certificates come before the hosts that use them, old ones go last. While it is under way, and
+-- after a failure in the middle, the table has no tag: the next change is then refused and the whole table sent.
 function M.apply(text)
-    local candidate, problem = decode(text)
-    if not candidate then return nil, problem end
+    local step, problem = decode(text)
+    if not step then return nil, problem end
+    if step.kind == "change" and counters:get("tag") ~= step.base then return nil, "out of step", true end
+    counters:set("tag", "")
     local stored
-    stored, problem = store(chains, candidate.certificates)
+    stored, problem = store(chains, step.certificates)
     if not stored then return nil, "certificates: " .. problem end
-    stored, problem = store(hosts, candidate.hosts)
+    stored, problem = store(hosts, step.hosts)
     if not stored then return nil, "hosts: " .. problem end
-    forget(hosts, candidate.hosts)
-    forget(chains, candidate.certificates)
-    counters:set("version", candidate.version)
-    return candidate.version
+    if step.kind == "table" then
+        forget(hosts, step.hosts)
+        forget(chains, step.certificates)
+    else
+        for _, name in ipairs(step.gone) do hosts:delete(name) end
+        for _, id in ipairs(step.dropped) do chains:delete(id) end
+    end
+    counters:set("version", step.version)
+    counters:set("tag", step.tag)
+    return step.version
 end
 
--- Runs in the master before it opens a listener: the first request already finds the table.
+-- Runs in the master before it opens a listener: the first request already finds the table. The file holds a whole
+-- table and the changes since; a last one that was cut off is left out. A reload finds the table in place.
 function M.start(path)
+    if counters:get("tag") then return end
     local file = io.open(path, "r")
     if not file then return end
     local text = file:read("*a")
     file:close()
-    local version, problem = M.apply(text)
-    if not version then ngx.log(ngx.ERR, "the stored routing table was not loaded: ", problem) end
+    for block in text:gmatch(".-\nend %d+\n") do
+        local version, problem = M.apply(block)
+        if not version then return ngx.log(ngx.ERR, "the stored routing table was not loaded: ", problem) end
+    end
 end
 
 -- MARK: pages
@@ -360,18 +380,22 @@ function M.metrics()
     ngx.print(table.concat(out, "\n"), "\n")
 end
 
--- PUT replaces the table and answers with its version; GET answers with the version that is live.
+-- PUT replaces the table, PATCH changes some of it; both answer with its version. GET answers with the version and the
+-- tag that are live.
 function M.table()
-    if ngx.req.get_method() ~= "PUT" then return ngx.print(counters:get("version") or 0) end
+    local method = ngx.req.get_method()
+    if method ~= "PUT" and method ~= "PATCH" then
+        return ngx.print(counters:get("version") or 0, " ", counters:get("tag") or "")
+    end
     ngx.req.read_body()
     local body = ngx.req.get_body_data()
     if not body then
         ngx.status = 400
         return ngx.print("the table is empty or larger than the control buffer")
     end
-    local version, problem = M.apply(body)
+    local version, problem, isOutOfStep = M.apply(body)
     if not version then
-        ngx.status = 422
+        ngx.status = isOutOfStep and 409 or 422
         return ngx.print(problem)
     end
     ngx.print(version)

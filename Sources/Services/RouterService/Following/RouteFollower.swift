@@ -35,12 +35,13 @@ package struct RouteFollower: Service {
                     version = next.version
                     logger.info(
                         "Applied a routing table",
-                        metadata: ["version": "\(next.version)", "hosts": "\(next.hosts.count)"])
+                        metadata: ["version": "\(next.version)", "changes": "\(next.size)"])
                 }
                 waits = backoff.makeIterator()
             } catch is CancellationError {
                 return
             } catch {
+                if error is EdgeTable.OutOfStep { version = 0 }
                 failures.increment()
                 let wait = waits.next() ?? backoff.limit
                 logger.warning(

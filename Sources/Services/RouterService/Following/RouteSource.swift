@@ -21,14 +21,14 @@ package struct RouteSource: Sendable {
         self.wait = wait
     }
 
-    /// The table once its version is above `version`; nil when nothing changed for a while.
-    package func next(after version: Int) async throws -> RoutingTable? {
+    /// What leads from `version` to the controller's table, or all of it; nil when nothing changed for a while.
+    package func next(after version: Int) async throws -> RoutingNews? {
         let request = TransferRequest(
-            url: "\(controllerURL)/v2/platform/routes?after=\(version)&wait=\(wait)",
+            url: "\(controllerURL)/v2/platform/routes?after=\(version)&wait=\(wait)&changes=true",
             timeout: .seconds(wait + 15), connectTimeout: .seconds(3))
         let response = try await send(request)
         if response.status == 304 { return nil }
-        return try response.requireSuccess().decode(RoutingTable.self, using: JSONCoding.decoder)
+        return try response.requireSuccess().decode(RoutingNews.self, using: JSONCoding.decoder)
     }
 
     /// Tells the controller that a version is in force.
