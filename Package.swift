@@ -98,7 +98,7 @@ let package = Package(
         service(
             "BuilderService",
             ["AMQPClient", "AccessTokens", "CommandRunner", "CurlTransfer", "ObjectStorage", "OpenSSLCrypto", "SSHServer", "TaskQueue", nioPosix]),
-        tests("BuilderService", [hummingbird, lifecycle, logging, "AMQPClient", "CommandRunner", "CurlTransfer", "ObjectStorage", "PlatformModel", "SSHServer", "ServiceHTTP", "ServiceRuntime", "TaskQueue", "AccessTokens", httpTypes, nioCore]),
+        tests("BuilderService", ["BuildTestSupport", hummingbird, lifecycle, logging, "AMQPClient", "CommandRunner", "CurlTransfer", "ObjectStorage", "PlatformModel", "SSHServer", "ServiceHTTP", "ServiceRuntime", "TaskQueue", "AccessTokens", httpTypes, nioCore]),
         service(
             "ControllerService",
             [
@@ -107,7 +107,7 @@ let package = Package(
             ]),
         tests("ControllerService", ["AccessTokens", "CurlTransfer", "ServiceHTTP", "ServiceRuntime", httpTypes, "PodmanClient", "PodmanTestSupport", "PostgresTestSupport", hummingbird, hummingbirdTesting, lifecycle, "OpenSSLCrypto", "PlatformModel", "Postgres", "TaskOutbox", "WebSocketTestSupport", logging]),
         service("ImageBuilderService", ["CSystemCalls", "CommandRunner", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", unixSignals, yams]),
-        tests("ImageBuilderService"),
+        tests("ImageBuilderService", ["BuildTestSupport", "CommandRunner", "OpenSSLCrypto", "PlatformModel"]),
         service("LogShipperService", ["ForwardProtocol", nioPosix]),
         tests("LogShipperService", ["ForwardProtocol", logging, nioCore]),
         service("LoggerService", ["AccessTokens", "CurlTransfer", "ForwardProtocol", nioPosix, systemPackage]),
@@ -205,6 +205,13 @@ let package = Package(
             name: "BrokerTestSupport",
             dependencies: ["AMQPClient", "CommandRunner", "ConcurrencyPrimitives", "PlatformModel", "TestSupport", logging],
             path: "Tests/Support/BrokerTestSupport"),
+        .target(
+            name: "BuildTestSupport",
+            dependencies: [
+                "AccessTokens", "CommandRunner", "CurlTransfer", "ObjectStorage", "OpenSSLCrypto", "PlatformModel", "PodmanClient", "PodmanTestSupport",
+                "ServiceHTTP", "TestSupport", httpTypes, hummingbird, logging, nioCore, subprocess, systemPackage,
+            ],
+            path: "Tests/Support/BuildTestSupport"),
         .target(
             name: "PodmanTestSupport",
             dependencies: ["ConcurrencyPrimitives", "CommandRunner", "CurlTransfer", "PodmanClient", "TestSupport", subprocess, systemPackage],

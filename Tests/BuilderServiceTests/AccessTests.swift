@@ -39,8 +39,10 @@ struct AccessTests {
         try await BuilderFixture.with(apps: ["shop1-test"]) { fixture in
             let key = try await fixture.makeKey()
             let tree = try await fixture.makeTree()
-            #expect(try await fixture.git(["push", fixture.url("shop1"), "main"], key: key, in: tree).exit == .code(128))
-            #expect(try await fixture.git(["push", fixture.url("shop1-test"), "main"], key: key, in: tree).exit == .code(0))
+            #expect(
+                try await fixture.git(["push", fixture.url("shop1"), "main"], key: key, in: tree).exit == .code(128))
+            #expect(
+                try await fixture.git(["push", fixture.url("shop1-test"), "main"], key: key, in: tree).exit == .code(0))
         }
     }
 

@@ -43,10 +43,13 @@ struct BuildRunnerTests {
                     process: ImageBuilderProcess(
                         program: folder + "/imagebuilder", environment: ["FOLDER": folder],
                         logger: BuilderFixture.quietLogger()),
-                    storage: StorageSettings(url: "file://\(folder)"), workDirectory: folder + "/work", holder: "builder-1",
+                    storage: StorageSettings(url: "file://\(folder)"), workDirectory: folder + "/work",
+                    holder: "builder-1",
                     logger: BuilderFixture.quietLogger())
                 try await runner.prepare()
-                let run = controller.open(["receive_user": "ada", "receive_repo": "shop1", "sha": "8f3c2a1b", "source_key": "k"])
+                let run = controller.open([
+                    "receive_user": "ada", "receive_repo": "shop1", "sha": "8f3c2a1b", "source_key": "k",
+                ])
                 try await body(Bench(controller: controller, runner: runner, folder: folder, run: run.id))
             }
         }
@@ -77,7 +80,8 @@ struct BuildRunnerTests {
     }
 
     @Test func aFailureKeepsItsReasonAndHint() async throws {
-        let script = #"echo '{"event":"failed","phase":"build","reason":"line 7 ended with status 1","hint":"run it"}'; exit 1"#
+        let script =
+            #"echo '{"event":"failed","phase":"build","reason":"line 7 ended with status 1","hint":"run it"}'; exit 1"#
         try await withRunner(script) { bench in
             try await bench.runner.carryOut(bench.run, attempt: 1)
             let failure = try #require(bench.controller.run(bench.run)?.failure)
@@ -136,7 +140,7 @@ struct BuildRunnerTests {
             let task = Task { try await bench.runner.carryOut(bench.run, attempt: 1) }
             try await eventually { FileManager.default.fileExists(atPath: bench.folder + "/pid") }
             try await bench.runner.prepare()
-            #expect(WorkFolderProcesses.running(below: bench.folder + "/work/work").isEmpty)
+            #expect(WorkFolderProcesses.running(in: bench.folder + "/work/work").isEmpty)
             await #expect(throws: BuildRunner.Retry.self) { try await task.value }
             #expect(bench.controller.run(bench.run)?.result == nil)
         }
@@ -166,7 +170,8 @@ struct BuildRunnerTests {
     }
 
     @Test(arguments: [
-        ("127.0.0.1:5000/a/b", true), ("localhost:5000/a", true), ("[::1]:5000/a", true), ("127.0.0.1.example.com/a", false),
+        ("127.0.0.1:5000/a/b", true), ("localhost:5000/a", true), ("[::1]:5000/a", true),
+        ("127.0.0.1.example.com/a", false),
         ("localhost.example.com/a", false), ("registry.example.com/a", false),
     ])
     func onlyThisMachineMayBeInsecure(reference: String, isLoopback: Bool) {

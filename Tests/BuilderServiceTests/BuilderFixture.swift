@@ -21,7 +21,8 @@ struct BuilderFixture: Sendable {
             "BUILDER_SSH_LISTEN": "127.0.0.1:0", "BUILDER_HEALTH_LISTEN": "127.0.0.1:0",
             "BUILDER_GIT_DIRECTORY": folder + "/builder", "BUILDER_NAME": "builder-1", "BUILDER_DRAIN_TIMEOUT": "1",
             "STORAGE_URL": "file://\(folder)/storage", "AMQP_URL": "amqp://127.0.0.1/none",
-            "CONTROLLER_URL": "http://127.0.0.1:\(controllerPort)", "OIDC_ISSUER": "http://127.0.0.1:\(controllerPort)/oauth",
+            "CONTROLLER_URL": "http://127.0.0.1:\(controllerPort)",
+            "OIDC_ISSUER": "http://127.0.0.1:\(controllerPort)/oauth",
             "OIDC_CLIENT_SECRET": "secret",
         ])
         return BuilderConfiguration(reader: &reader)
@@ -79,7 +80,9 @@ struct BuilderFixture: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
             let fixture = BuilderFixture(folder: folder, controller: controller, parts: parts)
-            try await eventually(within: .seconds(60)) { FileManager.default.fileExists(atPath: parts.repositories.hookSocket) }
+            try await eventually(within: .seconds(60)) {
+                FileManager.default.fileExists(atPath: parts.repositories.hookSocket)
+            }
             try await body(fixture)
             await group.triggerGracefulShutdown()
             try await tasks.waitForAll()
@@ -131,7 +134,9 @@ struct BuilderFixture: Sendable {
     }
 
     /// A work tree with one commit.
-    func makeTree(_ name: String = "tree", files: [String: String] = ["Dockerfile": "FROM scratch\n"]) async throws -> String {
+    func makeTree(_ name: String = "tree", files: [String: String] = ["Dockerfile": "FROM scratch\n"]) async throws
+        -> String
+    {
         let path = "\(folder)/\(name)"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         try await git(["init", "-q", "-b", "main"], in: path)

@@ -19,6 +19,9 @@ final class FakeController: Sendable {
         var state: String?
         var fence = 0
         var holder: String?
+        var leaseEnds = ContinuousClock.now
+        /// How often a result was taken.
+        var results = 0
         var isCancelled = false
         var result: String?
         var failure: String?
@@ -32,7 +35,9 @@ final class FakeController: Sendable {
         var nextFollower = 0
         var cutsAfter: Int?
         var outage = 0
-        var claimsSeen = 0
+        var repository = "127.0.0.1:5000/shop1/shop1"
+        var registryPassword = "secret-of-the-registry"
+        var lease = Duration.zero
     }
 
     /// What happens to a run as soon as it is opened.
@@ -55,6 +60,17 @@ final class FakeController: Sendable {
     /// The next requests are answered with 503.
     func fail(next count: Int) { state.withLock { $0.outage = count } }
 
+    /// Where builds push, and with what.
+    func setRegistry(repository: String, password: String) {
+        state.withLock {
+            $0.repository = repository
+            $0.registryPassword = password
+        }
+    }
+
+    /// How long a claim keeps other holders away; not at all unless set.
+    func setLease(_ lease: Duration) { state.withLock { $0.lease = lease } }
+
     func run(_ id: String) -> Run? { state.withLock { $0.runs.first { $0.id == id } } }
 
     func append(_ event: String, to id: String, ends: String? = nil) {
@@ -74,9 +90,14 @@ final class FakeController: Sendable {
     }
 
     func finish(_ id: String, live: Bool) {
-        let text = live ? "http://shop1.workflow.localhost" : #"web exited with status 1\nv1 keeps serving.\nSee: drycc logs -a shop1"#
+        let text =
+            live
+            ? "http://shop1.workflow.localhost"
+            : #"web exited with status 1\nv1 keeps serving.\nSee: drycc logs -a shop1"#
         let state = live ? "live" : "failed"
-        append(#""kind":"end","state":"\#(state)","text":"\#(text)","seconds":2.11,"exit":\#(live ? 0 : 1)"#, to: id, ends: state)
+        append(
+            #""kind":"end","state":"\#(state)","text":"\#(text)","seconds":2.11,"exit":\#(live ? 0 : 1)"#, to: id,
+            ends: state)
     }
 
     func cancel(_ id: String) {
@@ -111,7 +132,8 @@ final class FakeController: Sendable {
                 ends: "superseded")
         }
         let sha = record["sha"]?.prefix(7) ?? ""
-        let header = #""kind":"header","text":"shop1 v\#(run.number)  \#(sha)  by \#(record["receive_user"] ?? "")  (queue 0.0s)""#
+        let header =
+            #""kind":"header","text":"shop1 v\#(run.number)  \#(sha)  by \#(record["receive_user"] ?? "")  (queue 0.0s)""#
         append(header, to: run.id)
         return run
     }
@@ -122,7 +144,8 @@ final class FakeController: Sendable {
         var logger = Logger(label: "fake-controller")
         logger.logLevel = .critical
         try await HTTPService(
-            router: makeRouter(), listen: ListenAddress(host: "127.0.0.1", port: 0), logger: logger, onRunning: listening
+            router: makeRouter(), listen: ListenAddress(host: "127.0.0.1", port: 0), logger: logger,
+            onRunning: listening
         ).run()
     }
 
@@ -151,7 +174,9 @@ final class FakeController: Sendable {
             return Self.json(.created, #"{"id":"\#(run.id)","app":"\#(app)","number":\#(run.number)}"#)
         }
         hooks.get("/build-runs/:id/events") { [self] request, context in
-            events(of: try context.parameters.require("id"), from: request.uri.queryParameters.get("from", as: Int.self) ?? 0)
+            events(
+                of: try context.parameters.require("id"),
+                from: request.uri.queryParameters.get("from", as: Int.self) ?? 0)
         }
         addBuildRoutes(to: hooks)
         return router
@@ -185,7 +210,8 @@ final class FakeController: Sendable {
         var bytes: [UInt8] = []
         var rest = Array(text.utf8)[...]
         while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "%"), let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) {
+            if byte == UInt8(ascii: "%"), let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+            {
                 bytes.append(value)
                 rest = rest.dropFirst(2)
             } else {
@@ -203,7 +229,8 @@ final class FakeController: Sendable {
 
     static func json(_ status: HTTPResponse.Status, _ text: String) -> Response {
         Response(
-            status: status, headers: [.contentType: "application/json"], body: .init(byteBuffer: ByteBuffer(string: text)))
+            status: status, headers: [.contentType: "application/json"],
+            body: .init(byteBuffer: ByteBuffer(string: text)))
     }
 
     /// Tokens are demanded, and an outage answers first.
@@ -270,14 +297,17 @@ extension FakeController {
         state.withLock { state in
             guard let index = state.runs.firstIndex(where: { $0.id == id }) else { return Self.json(.notFound, "{}") }
             guard !state.runs[index].isOver else { return Self.json(.conflict, #"{"state":"superseded"}"#) }
+            let isHeld = state.runs[index].leaseEnds > .now && state.runs[index].holder != holder
+            if isHeld { return Self.json(.init(code: 423), #"{"holder":"\#(state.runs[index].holder ?? "")","expires_in":1}"#) }
             state.runs[index].fence += 1
             state.runs[index].holder = holder
+            state.runs[index].leaseEnds = .now + state.lease
             let record = state.runs[index].record
             let reply = """
                 {"fence":\(state.runs[index].fence),"app":"\(record["receive_repo"] ?? "")","user":"ada","sha":"\(record["sha"] ?? "")",
                 "source_key":"\(record["source_key"] ?? "")","source_digest":"\(record["source_digest"] ?? "")",
-                "repository":"127.0.0.1:5000/shop1/shop1","tag":"git-12345678","registry_username":"grant",
-                "registry_password":"secret-of-the-registry","build_env":{"MODE":"test"},"process_types":["web"],"stack":null,
+                "repository":"\(state.repository)","tag":"git-12345678","registry_username":"grant",
+                "registry_password":"\(state.registryPassword)","build_env":{"MODE":"test"},"process_types":["web"],"stack":null,
                 "timeout_seconds":600}
                 """
             return Self.json(.ok, reply)
@@ -304,20 +334,27 @@ extension FakeController {
         case "heartbeat": return Self.json(.ok, #"{"cancelled":\#(run.isCancelled)}"#)
         case "log":
             for line in body.lines ?? [] {
-                append(#""kind":"line","phase":"\#(line.phase)","text":"\#(line.text)""#, to: id)
+                append(#""kind":"line","phase":"\#(line.phase)","text":\#(Self.quoted(line.text))"#, to: id)
             }
         case "phase":
             append(
-                #""kind":"phase","phase":"\#(body.phase ?? "")","text":"\#(body.text ?? "")","seconds":\#(body.seconds ?? 0)"#,
+                #""kind":"phase","phase":"\#(body.phase ?? "")","text":\#(Self.quoted(body.text ?? "")),"seconds":\#(body.seconds ?? 0)"#,
                 to: id)
         case "result":
-            note(id) { $0.result = text }
+            note(id) {
+                $0.result = text
+                $0.results += 1
+            }
             finish(id, live: true)
         default:
             note(id) { $0.failure = text }
             finish(id, live: false)
         }
         return Self.json(.ok, #"{"release":{"version":1}}"#)
+    }
+
+    private static func quoted(_ text: String) -> String {
+        text.reduce(into: "\"") { $0 += $1 == "\"" || $1 == "\\" ? "\\\($1)" : String($1) } + "\""
     }
 
     private func note(_ id: String, _ change: (inout Run) -> Void) {

@@ -30,7 +30,9 @@ import Testing
         for index in 1...25 { _ = output.lines(for: RunEvent(kind: .line, phase: "start", text: "line \(index).")) }
         let lines = output.lines(for: RunEvent(kind: .end, text: "it broke\ntry this", seconds: 3, state: .failed))
         #expect(lines.first == "       last output of start:")
-        #expect(lines.contains("       line 6.") && !lines.contains("       line 5.") && !lines.contains("       of the build"))
+        #expect(
+            lines.contains("       line 6.") && !lines.contains("       line 5.")
+                && !lines.contains("       of the build"))
         #expect(lines.last == "       try this")
     }
 

@@ -10,9 +10,12 @@ import Testing
 struct PushTests {
     @Test func aPushEndsWithItsReleaseLive() async throws {
         let controller = FakeController { controller, run in
-            controller.append(#""kind":"phase","phase":"detect","text":"Dockerfile, port 8080 from EXPOSE","seconds":0.02"#, to: run.id)
+            controller.append(
+                #""kind":"phase","phase":"detect","text":"Dockerfile, port 8080 from EXPOSE","seconds":0.02"#,
+                to: run.id)
             controller.append(#""kind":"line","phase":"build","text":"STEP 1/1: FROM scratch""#, to: run.id)
-            controller.append(#""kind":"phase","phase":"build","text":"6/7 layers cached, 1 built","seconds":1.31"#, to: run.id)
+            controller.append(
+                #""kind":"phase","phase":"build","text":"6/7 layers cached, 1 built","seconds":1.31"#, to: run.id)
             controller.finish(run.id, live: true)
         }
         try await BuilderFixture.with(controller) { fixture in
@@ -21,7 +24,9 @@ struct PushTests {
             let push = try await fixture.git(["push", fixture.url(), "main"], key: key, in: tree)
             #expect(push.exit == .code(0), "\(push.errorText)")
             let sha = try await fixture.head(of: tree)
-            let lines = push.errorText.split(whereSeparator: \.isNewline).map { $0.hasSuffix(" ") ? String($0.trimmingSuffix(while: { $0 == " " })) : String($0) }
+            let lines = push.errorText.split(whereSeparator: \.isNewline).map {
+                $0.hasSuffix(" ") ? String($0.trimmingSuffix(while: { $0 == " " })) : String($0)
+            }
             #expect(lines.contains("remote: -----> shop1 v1  \(sha.prefix(7))  by ada  (queue 0.0s)"))
             #expect(lines.contains("remote: -----> detect    Dockerfile, port 8080 from EXPOSE        0.02s"))
             #expect(lines.contains("remote: -----> build     6/7 layers cached, 1 built               1.31s"))
@@ -80,7 +85,8 @@ struct PushTests {
             try await fixture.commit(["small": "x\n"], in: tree)
             let push = try await fixture.git(["push", "--progress", fixture.url(), "main"], key: key, in: tree)
             #expect(push.exit == .code(0), "\(push.errorText)")
-            #expect(push.errorText.contains("Total 2 (delta 0)") || push.errorText.contains("Total 3"), "\(push.errorText)")
+            #expect(
+                push.errorText.contains("Total 2 (delta 0)") || push.errorText.contains("Total 3"), "\(push.errorText)")
             #expect(try await fixture.kept("refs/heads/main") == fixture.head(of: tree))
         }
     }
@@ -99,7 +105,9 @@ struct PushTests {
     }
 
     @Test func theNewestPushWins() async throws {
-        let controller = FakeController { controller, run in if run.number == 2 { controller.finish(run.id, live: true) } }
+        let controller = FakeController { controller, run in
+            if run.number == 2 { controller.finish(run.id, live: true) }
+        }
         try await BuilderFixture.with(controller) { fixture in
             let key = try await fixture.makeKey()
             let tree = try await fixture.makeTree()
@@ -169,9 +177,12 @@ struct PushTests {
     }
 
     @Test func limitsAndWarningsAreTold() async throws {
-        try await BuilderFixture.with(change: { $0.limits = SourceLimits(sourceBytes: 1 << 20, pushBytes: 8 << 20, files: 2) }) { fixture in
+        try await BuilderFixture.with(change: {
+            $0.limits = SourceLimits(sourceBytes: 1 << 20, pushBytes: 8 << 20, files: 2)
+        }) { fixture in
             let key = try await fixture.makeKey()
-            let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:\(String(repeating: "a", count: 64))\nsize 9999\n"
+            let pointer =
+                "version https://git-lfs.github.com/spec/v1\noid sha256:\(String(repeating: "a", count: 64))\nsize 9999\n"
             let tree = try await fixture.makeTree(files: [".gitattributes": "*.bin filter=x\n", "model.dat": pointer])
             let push = try await fixture.git(["push", fixture.url(), "main"], key: key, in: tree)
             #expect(push.exit == .code(0), "\(push.errorText)")

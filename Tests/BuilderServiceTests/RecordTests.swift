@@ -32,7 +32,9 @@ struct RecordTests {
             let key = try await fixture.makeKey()
             let tree = try await fixture.makeTree()
             async let first = fixture.git(["push", fixture.url(), "main"], key: key, in: tree)
-            try await eventually(within: .seconds(60)) { try await fixture.kept("refs/workflow/pushed/heads/main") != nil }
+            try await eventually(within: .seconds(60)) {
+                try await fixture.kept("refs/workflow/pushed/heads/main") != nil
+            }
             async let second = fixture.git(["push", fixture.url(), "main"], key: key, in: tree)
             try await eventually(within: .seconds(60)) { controller.runs.first?.followers.count == 2 }
             controller.finish(try #require(controller.runs.first).id, live: true)

@@ -103,7 +103,8 @@ struct CommandTests {
             let key = try await fixture.makeKey("ada", user: "ada")
             #expect(try await fixture.ssh(["-tt"], key: key).exit != .code(0))
             #expect(try await fixture.ssh(["-s", "sftp"], key: key).exit != .code(0))
-            let forward = try await fixture.ssh(["-o", "ExitOnForwardFailure=yes", "-R", "0:127.0.0.1:1", "whoami"], key: key)
+            let forward = try await fixture.ssh(
+                ["-o", "ExitOnForwardFailure=yes", "-R", "0:127.0.0.1:1", "whoami"], key: key)
             #expect(forward.exit != .code(0))
             #expect(try await fixture.ssh(["-W", "127.0.0.1:1"], key: key).exit != .code(0))
             #expect(try await fixture.ssh(["-A", "-X", "whoami"], key: key).text.hasPrefix("ada"))
@@ -115,7 +116,9 @@ struct CommandTests {
         try await SSHFixture.withServer { fixture in
             let key = try await fixture.makeKey("ada", user: "ada")
             let task = Task { try await fixture.ssh(["sh echo $$ > pid; exec sleep 600"], key: key) }
-            try await eventually(within: .seconds(60)) { FileManager.default.fileExists(atPath: fixture.folder + "/pid") }
+            try await eventually(within: .seconds(60)) {
+                FileManager.default.fileExists(atPath: fixture.folder + "/pid")
+            }
             task.cancel()
             try await eventually(within: .seconds(60)) { !fixture.handler.exitStatuses.isEmpty }
             #expect(fixture.handler.exitStatuses == [128 + 15])

@@ -38,7 +38,9 @@ struct GitTests {
     }
 
     @Test func twentyPushesAtOnceAllArrive() async throws {
-        try await SSHFixture.withServer { $0.maximumUnauthenticatedPerAddress = 40 } _: { fixture in
+        try await SSHFixture.withServer {
+            $0.maximumUnauthenticatedPerAddress = 40
+        } _: { fixture in
             let key = try await fixture.makeKey("ada", user: "ada")
             let tree = try await fixture.makeWorkTree("tree", key: key, files: ["a": "one\n"])
             let results = try await withThrowingTaskGroup(of: CommandResult.self) { group in

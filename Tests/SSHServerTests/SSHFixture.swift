@@ -59,7 +59,8 @@ final class SSHFixture: Sendable {
     func sshOptions(key: String?) -> [String] {
         let keyOptions = key.map { ["-i", $0, "-o", "IdentitiesOnly=yes"] } ?? []
         return keyOptions + [
-            "-F", "none", "-p", String(server.port), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+            "-F", "none", "-p", String(server.port), "-o", "StrictHostKeyChecking=no", "-o",
+            "UserKnownHostsFile=/dev/null",
             "-o", "LogLevel=INFO", "-o", "IdentityAgent=none", "-o", "ConnectTimeout=10",
         ]
     }
@@ -80,7 +81,8 @@ final class SSHFixture: Sendable {
         let command = (["ssh"] + sshOptions(key: key)).joined(separator: " ")
         let variables = [
             "HOME": folder, "GIT_SSH_COMMAND": command, "GIT_CONFIG_NOSYSTEM": "1", "GIT_AUTHOR_NAME": "Ada",
-            "GIT_AUTHOR_EMAIL": "ada@example.com", "GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.com",
+            "GIT_AUTHOR_EMAIL": "ada@example.com", "GIT_COMMITTER_NAME": "Ada",
+            "GIT_COMMITTER_EMAIL": "ada@example.com",
         ]
         return try await CommandRunner.run(
             Command(

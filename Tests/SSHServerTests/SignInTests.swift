@@ -70,8 +70,10 @@ struct SignInTests {
     }
 
     @Test(arguments: [
-        "", "GET / HTTP/1.1\r\n\r\n", "SSH-2.0-x\r\n\u{0}\u{0}\u{0}\u{7f}garbage", String(repeating: "A", count: 100_000),
-        String(repeating: "A\r\n", count: 10_000), "SSH-1.5-old\r\n", "SSH-2.0-x\r\n" + String(repeating: "\u{7f}", count: 70_000),
+        "", "GET / HTTP/1.1\r\n\r\n", "SSH-2.0-x\r\n\u{0}\u{0}\u{0}\u{7f}garbage",
+        String(repeating: "A", count: 100_000),
+        String(repeating: "A\r\n", count: 10_000), "SSH-1.5-old\r\n",
+        "SSH-2.0-x\r\n" + String(repeating: "\u{7f}", count: 70_000),
     ])
     func garbageEndsOnlyItsOwnConnection(text: String) async throws {
         try await SSHFixture.withServer { fixture in
@@ -86,7 +88,9 @@ struct SignInTests {
     }
 
     @Test func connectionsOfOneAddressAreLimitedBeforeSignIn() async throws {
-        try await SSHFixture.withServer { $0.maximumUnauthenticatedPerAddress = 2 } _: { fixture in
+        try await SSHFixture.withServer {
+            $0.maximumUnauthenticatedPerAddress = 2
+        } _: { fixture in
             let silent = try (0..<2).map { _ in try TestSocket(port: fixture.server.port) }
             try await eventually(within: .seconds(60)) { fixture.server.connectionCount == 2 }
             let third = try TestSocket(port: fixture.server.port)
@@ -96,7 +100,9 @@ struct SignInTests {
     }
 
     @Test func aFullServerSaysSo() async throws {
-        try await SSHFixture.withServer { $0.maximumConnections = 1 } _: { fixture in
+        try await SSHFixture.withServer {
+            $0.maximumConnections = 1
+        } _: { fixture in
             let first = try TestSocket(port: fixture.server.port)
             try await eventually(within: .seconds(60)) { fixture.server.connectionCount == 1 }
             #expect(try TestSocket(port: fixture.server.port).receive().contains("The server is full"))
@@ -109,7 +115,9 @@ struct SignInTests {
     @Test func processesThatStartAtOnceAgree() async throws {
         let folder = FileManager.default.temporaryDirectory.path + "/host-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { do { try FileManager.default.removeItem(atPath: folder) } catch { print("folder not removed: \(error)") } }
+        defer {
+            do { try FileManager.default.removeItem(atPath: folder) } catch { print("folder not removed: \(error)") }
+        }
         let seen = try await withThrowingTaskGroup(of: Data.self) { group in
             for _ in 0..<8 {
                 group.addTask {
@@ -126,7 +134,9 @@ struct SignInTests {
 
     @Test func aKeyOthersMayReadIsRefused() throws {
         let folder = FileManager.default.temporaryDirectory.path + "/host-" + UUID().uuidString
-        defer { do { try FileManager.default.removeItem(atPath: folder) } catch { print("folder not removed: \(error)") } }
+        defer {
+            do { try FileManager.default.removeItem(atPath: folder) } catch { print("folder not removed: \(error)") }
+        }
         let keys = try HostKeys(directory: folder)
         try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: keys.paths[1])
         #expect(throws: SSHServerError.self) { try HostKeys(directory: folder) }

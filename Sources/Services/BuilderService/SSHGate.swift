@@ -4,7 +4,8 @@ import ServiceLifecycle
 
 /// The SSH server as a part of the process.
 ///
-/// At shutdown no further push is taken; those under way may end within the drain time, the rest are told that their build
+/// At shutdown no further push is taken; those under way may end within the drain time, the rest are told that their
+/// build
 /// goes on without them.
 struct SSHGate: Service {
     let server: SSHServer

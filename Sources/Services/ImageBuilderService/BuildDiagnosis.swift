@@ -5,13 +5,18 @@ struct BuildDiagnosis: Sendable {
     let dockerfile: Dockerfile
     /// The file's name below the source, such as `Dockerfile`.
     let fileName: String
+    /// The memory a step may use, as configured.
+    let memory: String
+    /// The failed step was ended by SIGKILL.
+    let wasKilled: Bool
 
     func failure(error: String?, exit: String) -> BuildFailure {
         guard let error else {
             return BuildFailure(.build, "The build ended with \(exit).", hint: "The lines above tell why.")
         }
         if error.hasPrefix("no contents in") {
-            return BuildFailure(.build, "\(fileName) is empty.", hint: "Begin it with a line such as FROM debian:12-slim.")
+            return BuildFailure(
+                .build, "\(fileName) is empty.", hint: "Begin it with a line such as FROM debian:12-slim.")
         }
         guard let step = Self.quotedStep(error) else { return stepless(error) }
         // An unknown keyword is quoted without its arguments; the rest of the message has the original.
@@ -24,6 +29,11 @@ struct BuildDiagnosis: Sendable {
     private func reason(_ place: String, _ cause: String, _ instruction: Dockerfile.Instruction?) -> BuildFailure {
         if let range = cause.firstRange(of: "exit status ") {
             let status = cause[range.upperBound...].prefix(while: \.isNumber)
+            if wasKilled || status == "137" {
+                return BuildFailure(
+                    .build, "\(place) was killed: a build step may use \(memory) of memory, and it needed more.",
+                    hint: "Let the step do less at once, or ask the operator for a higher limit.")
+            }
             return BuildFailure(
                 .build, "\(place) ended with status \(status).", hint: "The lines above are what the command printed.")
         }

@@ -50,7 +50,7 @@ struct BuildEvent: Encodable, Sendable {
         event.stack = BuildJob.Stack.container.rawValue
         event.procfile = result.description.procfile
         event.dryccfile = result.description.dryccfile
-        event.dockerfile = result.description.dockerfile
+        event.dockerfile = result.description.reportedDockerfile
         event.port = result.port
         return event
     }
@@ -58,8 +58,8 @@ struct BuildEvent: Encodable, Sendable {
     static func failed(_ failure: BuildFailure) -> BuildEvent {
         var event = BuildEvent("failed")
         event.phase = failure.phase
-        event.reason = failure.reason
-        event.hint = failure.hint
+        event.reason = String(TerminalText.plain(failure.reason).prefix(2000))
+        event.hint = failure.hint.map { String(TerminalText.plain($0).prefix(1000)) }
         return event
     }
 }

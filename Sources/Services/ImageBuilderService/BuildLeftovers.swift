@@ -4,7 +4,8 @@ import Logging
 
 /// Keeps the container storage free of what killed builds left behind.
 ///
-/// Every build holds a shared lock on one file. A build that gets the lock alone knows that no other is running, so that
+/// Every build holds a shared lock on one file. A build that gets the lock alone knows that no other is running, so
+/// that
 /// every working container there is belongs to a build that died.
 final class BuildLeftovers: Sendable {
     private let descriptor: Int32

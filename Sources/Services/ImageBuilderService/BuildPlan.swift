@@ -35,7 +35,8 @@ struct BuildPlan: Sendable {
         if !images.contains(where: \.isMain) {
             guard !description.dockerfile.isEmpty else {
                 throw BuildFailure(
-                    .detect, "The source has no Dockerfile at its top (or an empty one), so it is not known how to build it.",
+                    .detect,
+                    "The source has no Dockerfile at its top (or an empty one), so it is not known how to build it.",
                     hint: "Add a file named Dockerfile and push again.")
             }
             images.append(Image(dockerfile: "Dockerfile", arguments: common, tag: job.tag, isMain: true))
@@ -46,9 +47,9 @@ struct BuildPlan: Sendable {
     }
 
     private static func portNote(_ description: SourceDescription) -> String {
-        let exposed = Dockerfile(description.dockerfile).instructions.last { $0.keyword == "EXPOSE" }
-        guard let word = exposed?.text.split(whereSeparator: \.isWhitespace).dropFirst().first,
-            let port = Int(word.prefix { $0.isNumber })
+        let exposed = Dockerfile(description.dockerfile).instructions.filter { $0.keyword == "EXPOSE" }
+        let words = exposed.flatMap { $0.text.split(whereSeparator: \.isWhitespace).dropFirst() }
+        guard let port = words.filter({ !$0.hasSuffix("/udp") }).compactMap({ Int($0.prefix { $0.isNumber }) }).min()
         else { return "" }
         return ", port \(port) from EXPOSE"
     }

@@ -8,7 +8,9 @@ struct Buildah: Sendable {
     let deadline: Duration
 
     /// Variables of our environment that container tools read.
-    private static let inherited = ["CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "CONTAINERS_REGISTRIES_CONF", "HOME", "XDG_RUNTIME_DIR"]
+    private static let inherited = [
+        "CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "CONTAINERS_REGISTRIES_CONF", "HOME", "XDG_RUNTIME_DIR",
+    ]
 
     func command(_ arguments: [String], variables: [String: String] = [:]) -> Command {
         var environment = ["TMPDIR": workDirectory, "BUILDAH_ISOLATION": "oci"]

@@ -8,6 +8,8 @@ struct BuildahOutput: Sendable {
     private(set) var imageID: String?
     /// The text of `Error: …`, without the word.
     private(set) var errorText: String?
+    /// A build step was ended by SIGKILL, which on this machine its memory limit sends.
+    private(set) var wasKilled = false
 
     /// Takes a line of standard output.
     ///
@@ -32,8 +34,14 @@ struct BuildahOutput: Sendable {
             errorText = String(line.dropFirst("Error: ".count))
             return nil
         }
-        // The engine's own log lines are for the operator.
-        return line.hasPrefix("time=\"") ? nil : line
+        if line == "container exited on killed" {
+            wasKilled = true
+            return nil
+        }
+        // The engine's own log lines are for the operator; settings an app has and its Dockerfile does not use are no
+        // news.
+        return line.hasPrefix("time=\"") || line.hasPrefix("[Warning] one or more build args were not consumed")
+            ? nil : line
     }
 
     /// `6/7 layers cached, 1 built`

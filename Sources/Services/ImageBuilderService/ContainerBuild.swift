@@ -1,5 +1,4 @@
 import CommandRunner
-import FoundationEssentials
 import PlatformModel
 import Synchronization
 
@@ -7,7 +6,7 @@ import Synchronization
 struct ContainerBuild: Sendable {
     let buildah: Buildah
     let job: BuildJob
-    let sourceDirectory: String
+    let source: SourceTree
     let fileName: String
     /// Values of `ARG`s; passed by environment so that no process list shows them.
     let arguments: [String: String]
@@ -20,8 +19,10 @@ struct ContainerBuild: Sendable {
 
     /// - Throws: ``BuildFailure`` naming the line of the Dockerfile at fault.
     func run() async throws -> Built {
-        let path = try checkedPath()
-        let text = String(decoding: try Data(contentsOf: URL(filePath: path)), as: UTF8.self)
+        guard let text = try source.text(fileName), let path = try source.path(fileName) else {
+            throw BuildFailure(
+                .detect, "The source has no file \(fileName).", hint: "Commit it, or correct `build.docker` in .drycc.")
+        }
         let output = OutputBox()
         let exit = try await CommandRunner.stream(
             buildah.command(options(path), variables: arguments)
@@ -31,24 +32,12 @@ struct ContainerBuild: Sendable {
         }
         let result = output.value
         guard exit.isSuccess, let imageID = result.imageID else {
-            throw BuildDiagnosis(dockerfile: Dockerfile(text), fileName: fileName)
-                .failure(error: result.errorText, exit: exit.description)
+            throw BuildDiagnosis(
+                dockerfile: Dockerfile(text), fileName: fileName, memory: buildah.configuration.memory,
+                wasKilled: result.wasKilled
+            ).failure(error: result.errorText, exit: exit.description)
         }
         return Built(imageID: imageID, summary: result.summary)
-    }
-
-    /// The Dockerfile's path, which must stay inside the source even through links.
-    private func checkedPath() throws -> String {
-        let root = URL(filePath: sourceDirectory).resolvingSymlinksInPath().path
-        let path = URL(filePath: sourceDirectory + "/" + fileName).resolvingSymlinksInPath().standardizedFileURL.path
-        guard path.hasPrefix(root + "/") else {
-            throw BuildFailure(.detect, "The Dockerfile \(fileName) lies outside of the source.")
-        }
-        guard FileManager.default.fileExists(atPath: path) else {
-            throw BuildFailure(
-                .detect, "The source has no file \(fileName).", hint: "Commit it, or correct `build.docker` in .drycc.")
-        }
-        return path
     }
 
     private func options(_ path: String) -> [String] {
@@ -61,7 +50,7 @@ struct ContainerBuild: Sendable {
         ]
         if configuration.network == .none { options += ["--network", "none"] }
         for name in arguments.keys.sorted() { options += ["--build-arg", name] }
-        return options + ["--file", path, sourceDirectory]
+        return options + ["--file", path, source.root]
     }
 }
 

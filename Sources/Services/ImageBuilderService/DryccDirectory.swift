@@ -1,4 +1,3 @@
-import FoundationEssentials
 import PlatformModel
 import Yams
 
@@ -16,34 +15,33 @@ struct DryccDirectory: Sendable {
     let document: JSONValue
     let builds: [ImageBuild]
 
-    /// Reads `path`; nil when the source has no such folder.
+    /// Reads the folder; nil when the source has none.
     ///
     /// - Throws: ``BuildFailure`` naming the file and what is wrong in it.
-    init?(path: String) throws {
-        let files = FileManager.default
-        guard files.fileExists(atPath: path) else { return nil }
+    init?(source: SourceTree) throws {
+        guard let files = try source.names(in: ".drycc") else { return nil }
         var config: [String: JSONValue] = [:]
-        if files.fileExists(atPath: path + "/config") {
-            for name in try files.contentsOfDirectory(atPath: path + "/config").sorted() {
-                config[name] = .object(try Self.group(name, at: path + "/config/" + name))
-            }
+        for name in try source.names(in: ".drycc/config") ?? [] {
+            guard let text = try source.text(".drycc/config/" + name) else { continue }
+            config[name] = .object(try Self.group(name, text))
         }
         var pipelines: [String: JSONValue] = [:]
         var builds: [ImageBuild] = []
-        for name in try files.contentsOfDirectory(atPath: path).sorted()
-        where name.hasSuffix(".yml") || name.hasSuffix(".yaml") {
-            let pipeline = try Self.pipeline(name, at: path + "/" + name)
+        for name in files where name.hasSuffix(".yml") || name.hasSuffix(".yaml") {
+            guard let text = try source.text(".drycc/" + name) else { continue }
+            let pipeline = try Self.pipeline(name, text)
             pipelines[name] = pipeline
             if let build = try Self.imageBuild(name, pipeline) { builds.append(build) }
         }
-        document = pipelines.isEmpty && config.isEmpty
+        document =
+            pipelines.isEmpty && config.isEmpty
             ? [:] : .object(["config": .object(config), "pipeline": .object(pipelines)])
         self.builds = builds
     }
 
-    private static func group(_ name: String, at path: String) throws -> [String: JSONValue] {
+    private static func group(_ name: String, _ text: String) throws -> [String: JSONValue] {
         var values: [String: JSONValue] = [:]
-        for line in try text(path).split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
+        for line in text.split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
             let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard parts.count == 2, !parts[0].isEmpty,
                 parts[0].allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) || "_-.".contains($0) })
@@ -57,10 +55,10 @@ struct DryccDirectory: Sendable {
         return values
     }
 
-    private static func pipeline(_ name: String, at path: String) throws -> JSONValue {
+    private static func pipeline(_ name: String, _ text: String) throws -> JSONValue {
         let value: JSONValue
         do {
-            value = try YAMLDecoder().decode(JSONValue.self, from: try text(path))
+            value = try YAMLDecoder().decode(JSONValue.self, from: text)
         } catch let error as DecodingError {
             throw BuildFailure(.detect, "The file .drycc/\(name) is not valid YAML: \(error)")
         }
@@ -81,7 +79,9 @@ struct DryccDirectory: Sendable {
     }
 
     private static func imageBuild(_ name: String, _ pipeline: JSONValue) throws -> ImageBuild? {
-        guard let build = pipeline["build"], !build.isNull, let type = pipeline["ptype"]?.stringValue else { return nil }
+        guard let build = pipeline["build"], !build.isNull, let type = pipeline["ptype"]?.stringValue else {
+            return nil
+        }
         let processType: ProcessType
         do throws(InvalidValue) {
             processType = try ProcessType(type)
@@ -91,9 +91,5 @@ struct DryccDirectory: Sendable {
         let arguments = build["arg"]?.objectValue?.compactMapValues(\.stringValue) ?? [:]
         return ImageBuild(
             processType: processType, dockerfile: build["docker"]?.stringValue ?? "Dockerfile", arguments: arguments)
-    }
-
-    private static func text(_ path: String) throws -> String {
-        String(decoding: try Data(contentsOf: URL(filePath: path)), as: UTF8.self)
     }
 }

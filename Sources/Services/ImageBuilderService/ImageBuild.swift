@@ -19,8 +19,8 @@ struct ImageBuild: Sendable {
         defer { withExtendedLifetime(leftovers) {} }
 
         var start = clock.now
-        let directory = try await SourceBundle(job: job).unpack()
-        let description = try SourceDescription(directory: directory)
+        let source = SourceTree(directory: try await SourceBundle(job: job).unpack())
+        let description = try SourceDescription(source: source)
         let plan = try BuildPlan(job: job, description: description)
         try events.write(.finished(.detect, plan.summary, clock.now - start))
 
@@ -29,7 +29,7 @@ struct ImageBuild: Sendable {
         var others: [(tag: ImageTag, built: ContainerBuild.Built)] = []
         for image in plan.images {
             let built = try await ContainerBuild(
-                buildah: buildah, job: job, sourceDirectory: directory, fileName: image.dockerfile,
+                buildah: buildah, job: job, source: source, fileName: image.dockerfile,
                 arguments: image.arguments, events: events
             ).run()
             if image.isMain { main = built } else { others.append((image.tag, built)) }

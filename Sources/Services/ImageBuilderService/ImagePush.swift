@@ -71,7 +71,8 @@ struct ImagePush: Sendable {
         let isRefusal = ["unauthorized", "denied", "403", "401"].contains { last.contains($0) }
         if isRefusal {
             return BuildFailure(
-                .image, "The registry refused the image: \(last)", hint: "Push again; the build's credential may have expired.")
+                .image, "The registry refused the image: \(last)",
+                hint: "Push again; the build's credential may have expired.")
         }
         return TemporaryFailure(description: "pushing the image: \(last)")
     }

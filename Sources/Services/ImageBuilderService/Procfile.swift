@@ -28,7 +28,9 @@ struct Procfile: Sendable {
     private static func entry(_ line: Substring) -> (name: String, command: String)? {
         guard let colon = line.firstIndex(of: ":") else { return nil }
         let name = line[..<colon]
-        guard !name.isEmpty, name.allSatisfy({ $0.isLetter || $0.isNumber || $0 == "-" || $0 == "_" }) else { return nil }
+        guard !name.isEmpty, name.allSatisfy({ $0.isLetter || $0.isNumber || $0 == "-" || $0 == "_" }) else {
+            return nil
+        }
         var command = line[line.index(after: colon)...].drop(while: \.isWhitespace)
         while command.last?.isWhitespace == true { command = command.dropLast() }
         // A quoted value is YAML: its quotes are not part of the command.

@@ -1,6 +1,7 @@
 /// Text that programs wrote for a terminal, made plain.
 enum TerminalText {
-    /// `text` without ANSI escape sequences and control characters; of a line redrawn with carriage returns the last state.
+    /// `text` without ANSI escape sequences and control characters; of a line redrawn with carriage returns the last
+    /// state.
     static func plain(_ text: String) -> String {
         var scalars: [Unicode.Scalar] = []
         var state = State.text

@@ -3,7 +3,8 @@ import Glibc
 
 /// A running child with pipes on its standard streams, in a process group of its own.
 ///
-/// Owned by one connection's thread. Ending it is explicit: ``signalGroup(_:)``, then ``reap()`` once ``exitDescriptor`` polls
+/// Owned by one connection's thread. Ending it is explicit: ``signalGroup(_:)``, then ``reap()`` once
+/// ``exitDescriptor`` polls
 /// readable.
 final class ChildProcess {
     let pid: pid_t

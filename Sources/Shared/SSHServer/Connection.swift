@@ -85,7 +85,8 @@ final class Connection {
         case true?: stage = .authentication
         case false?: break
         case nil:
-            context.logger.debug("Handshake failed", metadata: ["peer": "\(context.peer)", "error": "\(session.failure)"])
+            context.logger.debug(
+                "Handshake failed", metadata: ["peer": "\(context.peer)", "error": "\(session.failure)"])
             return false
         }
         return true

@@ -16,7 +16,9 @@ struct ConnectionLimits {
 
     mutating func admit(_ address: String) -> Verdict {
         guard count < maximum else { return .full }
-        guard unauthenticated[address, default: 0] < maximumUnauthenticatedPerAddress else { return .tooManyFromAddress }
+        guard unauthenticated[address, default: 0] < maximumUnauthenticatedPerAddress else {
+            return .tooManyFromAddress
+        }
         count += 1
         unauthenticated[address, default: 0] += 1
         return .admitted

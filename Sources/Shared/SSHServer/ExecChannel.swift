@@ -3,7 +3,8 @@ import Logging
 
 /// What a channel needs from its connection.
 protocol ExecChannelOwner: AnyObject {
-    /// Asks the handler; the answer comes through the mailbox. The returned task is cancelled when the client goes away.
+    /// Asks the handler; the answer comes through the mailbox. The returned task is cancelled when the client goes
+    /// away.
     func ask(_ command: String, gitProtocol: String?, channel: Int) -> Task<Void, Never>?
     /// The socket still holds bytes that could not be sent.
     var hasBacklog: Bool { get }
@@ -14,7 +15,8 @@ protocol ExecChannelOwner: AnyObject {
 
 /// One session channel: a command, the child process or text that answers it, and the bytes between them.
 ///
-/// Lives on its connection's thread. Nothing is written to the channel from within a callback of the SSH library: callbacks
+/// Lives on its connection's thread. Nothing is written to the channel from within a callback of the SSH library:
+/// callbacks
 /// take input and note what happened, ``advance(_:)`` does the rest.
 final class ExecChannel: ChannelEvents {
     private enum Phase {

@@ -14,7 +14,9 @@ struct HostKeys {
         guard unsafe mkdir(directory, 0o700) == 0 || errno == EEXIST else {
             throw SSHServerError(.hostKey, "cannot make \(directory): \(systemErrorText(errno))")
         }
-        let kinds = [("ssh_host_ed25519_key", SSH_KEYTYPE_ED25519, 0), ("ssh_host_ecdsa_key", SSH_KEYTYPE_ECDSA_P256, 256)]
+        let kinds = [
+            ("ssh_host_ed25519_key", SSH_KEYTYPE_ED25519, 0), ("ssh_host_ecdsa_key", SSH_KEYTYPE_ECDSA_P256, 256),
+        ]
         var paths: [String] = []
         for (name, type, bits) in kinds {
             let path = directory + "/" + name

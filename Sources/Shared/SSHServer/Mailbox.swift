@@ -20,7 +20,9 @@ final class Mailbox: Sendable {
 
     init() throws(SSHServerError) {
         descriptor = syscalls_eventfd()
-        guard descriptor >= 0 else { throw SSHServerError(.session, "cannot make an eventfd: \(systemErrorText(errno))") }
+        guard descriptor >= 0 else {
+            throw SSHServerError(.session, "cannot make an eventfd: \(systemErrorText(errno))")
+        }
     }
 
     deinit { close(descriptor) }

@@ -40,7 +40,8 @@ package protocol SSHAuthorizer: Sendable {
     /// Judges one offered key, before its signature has been checked.
     ///
     /// Called at most once per key and connection. An answer that takes longer than
-    /// ``SSHServerConfiguration/authorizerLimit`` counts as ``SSHAuthorization/unavailable(_:)``, and the call is cancelled.
+    /// ``SSHServerConfiguration/authorizerLimit`` counts as ``SSHAuthorization/unavailable(_:)``, and the call is
+    /// cancelled.
     func authorize(_ key: SSHOfferedKey) async -> SSHAuthorization
 
     /// The text shown to a client none of whose keys is known, one or more whole lines.

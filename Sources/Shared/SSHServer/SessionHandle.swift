@@ -47,7 +47,8 @@ protocol SessionEvents: AnyObject {
 
     /// Makes the session nonblocking, routes its events to ``events`` and offers public keys only.
     ///
-    /// `keyboard-interactive` is offered as well, never to succeed: a client tries it when its keys are used up, which is
+    /// `keyboard-interactive` is offered as well, never to succeed: a client tries it when its keys are used up,
+    /// which is
     /// the one moment to tell a person why none of them was taken.
     func prepare() {
         unsafe ssh_set_blocking(session, 0)
@@ -123,8 +124,9 @@ extension SSHOfferedKey {
             let type = unsafe ssh_key_type_to_char(ssh_key_type(key))
         else { return nil }
         let base64 = unsafe sha256.withUnsafeBufferPointer { bytes -> String? in
-            guard let text = unsafe ssh_get_fingerprint_hash(
-                SSH_PUBLICKEY_HASH_SHA256, UnsafeMutablePointer(mutating: bytes.baseAddress), bytes.count)
+            guard
+                let text = unsafe ssh_get_fingerprint_hash(
+                    SSH_PUBLICKEY_HASH_SHA256, UnsafeMutablePointer(mutating: bytes.baseAddress), bytes.count)
             else { return nil }
             defer { unsafe ssh_string_free_char(text) }
             return unsafe String(cString: text)
@@ -138,7 +140,9 @@ extension SSHOfferedKey {
     private static func digest(of key: ssh_key, _ kind: ssh_publickey_hash_type) -> [UInt8]? {
         var bytes: UnsafeMutablePointer<UInt8>?
         var count = 0
-        guard unsafe ssh_get_publickey_hash(key, kind, &bytes, &count) == 0, let start = unsafe bytes else { return nil }
+        guard unsafe ssh_get_publickey_hash(key, kind, &bytes, &count) == 0, let start = unsafe bytes else {
+            return nil
+        }
         defer { unsafe ssh_clean_pubkey_hash(&bytes) }
         return unsafe Array(UnsafeBufferPointer(start: start, count: count))
     }

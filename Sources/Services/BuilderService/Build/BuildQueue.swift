@@ -11,20 +11,24 @@ struct BuildQueue: Service {
     let connection: AMQPConnection
     let runner: BuildRunner
     let queue: String
+    let topology: TaskTopology
     let concurrency: Int
     let logger: Logger
 
     init(
-        connection: AMQPConnection, runner: BuildRunner, queue: String = Self.queue, concurrency: Int, logger: Logger
+        connection: AMQPConnection, runner: BuildRunner, queue: String = Self.queue,
+        topology: TaskTopology = TaskTopology(queues: [Self.queue]), concurrency: Int, logger: Logger
     ) {
         self.connection = connection
         self.runner = runner
         self.queue = queue
+        self.topology = topology
         self.concurrency = concurrency
         self.logger = logger
     }
 
-    /// Consumes until shutdown. A build that is still going when the process's time is over is ended and delivered again.
+    /// Consumes until shutdown. A build that is still going when the process's time is over is ended and delivered
+    /// again.
     func run() async throws {
         defer { connection.close() }
         let handler = TaskHandler("build.run") { [runner] task in
@@ -38,7 +42,7 @@ struct BuildQueue: Service {
             }
         }
         try await TaskConsumer(
-            connection: connection, queue: queue, topology: TaskTopology(queues: [queue]), handlers: [handler],
+            connection: connection, queue: queue, topology: topology, handlers: [handler],
             concurrency: concurrency, logger: logger
         ).run()
     }

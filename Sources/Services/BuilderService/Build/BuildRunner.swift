@@ -8,7 +8,8 @@ import PlatformModel
 
 /// Carries out build tasks: claims the run, builds, reports.
 ///
-/// Safe to repeat at any point: the controller hands a run to one holder at a time and refuses reports that carry an old
+/// Safe to repeat at any point: the controller hands a run to one holder at a time and refuses reports that carry an
+/// old
 /// fence, so a builder that was killed, or cut off for longer than its lease, changes nothing any more.
 struct BuildRunner: Sendable {
     /// The task shall come again later.
@@ -43,12 +44,12 @@ struct BuildRunner: Sendable {
     /// Ends the builds an earlier process left behind when it was killed, and removes their work folders.
     func prepare() async throws {
         let work = workDirectory + "/work"
-        for orphan in WorkFolderProcesses.running(below: work) {
-            logger.notice("Ending a build of an earlier builder", metadata: ["pid": "\(orphan.pid)"])
-            orphan.send(signal: SIGKILL)
-            _ = try await orphan.waitForExit(within: .seconds(5))
+        if FileManager.default.fileExists(atPath: work) {
+            for folder in try FileManager.default.contentsOfDirectory(atPath: work) {
+                try await abandoned("\(work)/\(folder)").end()
+            }
+            try FileManager.default.removeItem(atPath: work)
         }
-        if FileManager.default.fileExists(atPath: work) { try FileManager.default.removeItem(atPath: work) }
         for folder in [work, workDirectory + "/cache"] {
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
@@ -79,7 +80,9 @@ struct BuildRunner: Sendable {
         do {
             // The lease is kept while an earlier build of the app is still ending.
             let outcome = try await watched(reporter) {
-                try await apps.withKey(claim.app) { try await process.run(job, reporter: reporter) }
+                try await apps.withKey(claim.app) {
+                    try await finishing(folders.work) { try await process.run(job, reporter: reporter) }
+                }
             }
             guard let outcome else {
                 logger.info("Build cancelled", metadata: ["app": "\(claim.app)", "run": "\(run)"])
@@ -92,6 +95,33 @@ struct BuildRunner: Sendable {
         } catch is RunReporter.LeaseLost {
             throw Retry(reason: "the controller was away for longer than the lease")
         }
+    }
+
+    /// Runs a build, and ends what it leaves running, whatever became of it.
+    private func finishing(
+        _ work: String, _ body: @Sendable () async throws -> BuildOutcome
+    ) async throws -> BuildOutcome {
+        let outcome: Result<BuildOutcome, any Error>
+        do {
+            outcome = .success(try await body())
+        } catch {
+            outcome = .failure(error)
+        }
+        // Awaited at once; a task of its own because a cancelled one could start no program.
+        await Task { await end(work) }.value
+        return try outcome.get()
+    }
+
+    private func end(_ work: String) async {
+        do {
+            try await abandoned(work).end()
+        } catch {
+            logger.warning("Abandoned build not ended", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func abandoned(_ folder: String) -> AbandonedBuild {
+        AbandonedBuild(workFolder: folder, environment: process.environment, logger: logger)
     }
 
     private func report(_ outcome: BuildOutcome, _ reporter: RunReporter, attempt: Int) async throws {

@@ -3,9 +3,12 @@ import Glibc
 
 /// The processes of builds, told by the folder they work in: every build runs in a work folder of its own.
 enum WorkFolderProcesses {
-    /// Those that work below `folder`.
-    static func running(below folder: String) -> [ProcessIdentity] {
-        ProcessIdentity.all().filter { workingDirectory(of: $0)?.hasPrefix(folder + "/") == true }
+    /// Those that work in `folder` or below it.
+    static func running(in folder: String) -> [ProcessIdentity] {
+        ProcessIdentity.all().filter { process in
+            guard let place = workingDirectory(of: process) else { return false }
+            return place == folder || place.hasPrefix(folder + "/")
+        }
     }
 
     /// nil for a process that has gone or belongs to somebody else.

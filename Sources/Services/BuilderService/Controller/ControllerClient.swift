@@ -118,7 +118,8 @@ struct ControllerClient: Sendable {
             if response.status == 404 { throw RunGone() }
             guard response.isSuccess else {
                 throw TransferError(
-                    .unexpectedStatus, peer: request.peer, detail: "The record cannot be read.", status: response.status)
+                    .unexpectedStatus, peer: request.peer, detail: "The record cannot be read.", status: response.status
+                )
             }
             return response
         }

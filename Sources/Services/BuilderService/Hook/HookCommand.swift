@@ -109,7 +109,8 @@ enum HookCommand {
             let count = read(connection, &buffer, buffer.count)
             if count < 0, errno == EINTR { continue }
             guard count > 0 else {
-                throw Failure(message: "The builder has stopped. If the build had begun, it goes on: see the app's releases.")
+                throw Failure(
+                    message: "The builder has stopped. If the build had begun, it goes on: see the app's releases.")
             }
             pending += buffer.prefix(count)
             while let end = pending.firstIndex(of: UInt8(ascii: "\n")) {

@@ -49,7 +49,9 @@ struct GitGateway: SSHCommandHandler {
     }
 
     private func fetch(_ repository: GitRepository, _ request: SSHCommandRequest) -> SSHResponse {
-        let options = ["uploadpack.hideRefs=refs/workflow", "uploadpack.hideRefs=refs/namespaces", "uploadpack.allowFilter=true"]
+        let options = [
+            "uploadpack.hideRefs=refs/workflow", "uploadpack.hideRefs=refs/namespaces", "uploadpack.allowFilter=true",
+        ]
         return .process(
             SSHChildProcess(
                 executable: "/usr/bin/git",

@@ -8,7 +8,8 @@ struct GitRepository: Sendable {
 
     /// The environment of every git command: nothing of the machine's or a user's configuration.
     static let environment = [
-        "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0", "HOME": "/nonexistent",
+        "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0",
+        "HOME": "/nonexistent",
     ]
 
     private func command(
@@ -61,7 +62,8 @@ struct GitRepository: Sendable {
 
     /// Refs below `prefix` with their objects.
     func refs(below prefix: String) async throws -> [(name: String, object: String)] {
-        let result = try await CommandRunner.check(command(["for-each-ref", "--format=%(objectname) %(refname)", prefix]))
+        let result = try await CommandRunner.check(
+            command(["for-each-ref", "--format=%(objectname) %(refname)", prefix]))
         return result.text.split(separator: "\n").compactMap { line in
             let parts = line.split(separator: " ", maxSplits: 1)
             return parts.count == 2 ? (String(parts[1]), String(parts[0])) : nil

@@ -51,11 +51,16 @@ struct PushDesk: Sendable {
             case let error as SourceRefused: (error.reason, "source refused")
             case let error as PushRefused: (error.reason, "refused by the controller")
             case is TransferError, is RunGone:
-                ("the controller does not answer; the push can be repeated with the same commit", "controller unreachable")
+                (
+                    "the controller does not answer; the push can be repeated with the same commit",
+                    "controller unreachable"
+                )
             default: ("the push could not be taken; it can be repeated with the same commit", "internal error")
             }
         do {
-            for line in PushOutput.row(mark: "=====>", phase: "failed", text: text, seconds: nil) { try await tell(line) }
+            for line in PushOutput.row(mark: "=====>", phase: "failed", text: text, seconds: nil) {
+                try await tell(line)
+            }
         } catch {
             // The pusher is gone; the verdict has no reader either.
         }
@@ -111,7 +116,8 @@ struct PushDesk: Sendable {
         } catch is RunFollowUp.Closing {
             followUp.adopt(push.pending)
             try await tell("       the builder restarts; the build goes on without this connection.")
-            try await tell("       push the same commit again to follow it, or see: drycc releases -a \(push.pending.app)")
+            try await tell(
+                "       push the same commit again to follow it, or see: drycc releases -a \(push.pending.app)")
             throw PushDecision.Refused(reason: "the builder restarts, the build goes on")
         } catch {
             followUp.adopt(push.pending)

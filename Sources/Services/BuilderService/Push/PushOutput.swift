@@ -1,7 +1,9 @@
 /// Turns the events of a build run into the lines a pusher sees.
 ///
-/// One line a phase with its duration; the output of commands is shown only when asked for (`git push -o verbose`) or, its
-/// last lines, when the run fails. Lines stay within 80 columns with git's `remote: ` before them; words too long for that
+/// One line a phase with its duration; the output of commands is shown only when asked for (`git push -o verbose`)
+/// or, its
+/// last lines, when the run fails. Lines stay within 80 columns with git's `remote: ` before them; words too long for
+/// that
 /// are not cut.
 struct PushOutput {
     private static let width = 72
@@ -117,6 +119,8 @@ struct PushOutput {
 
     /// Text without control characters: the output of a build must not steer the pusher's terminal.
     static func plain(_ text: String) -> String {
-        String(String.UnicodeScalarView(text.unicodeScalars.filter { $0.value >= 0x20 && !(0x7f...0x9f).contains($0.value) }))
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.filter { $0.value >= 0x20 && !(0x7f...0x9f).contains($0.value) }))
     }
 }

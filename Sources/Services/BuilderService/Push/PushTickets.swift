@@ -11,7 +11,8 @@ struct PushTicket: Sendable, Equatable {
     let repository: String
     let app: AppName
 
-    /// The ref namespace git writes to: it is empty, so everything kept is offered as known objects and no branch counts as
+    /// The ref namespace git writes to: it is empty, so everything kept is offered as known objects and no branch
+    /// counts as
     /// up to date. The same commit can be pushed again.
     var namespace: String { "push-\(id)" }
 }

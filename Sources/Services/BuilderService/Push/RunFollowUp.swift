@@ -39,7 +39,8 @@ struct PendingRun: Sendable, Equatable {
 
 /// Finishes in the repository what a push has begun, with or without its pusher.
 ///
-/// A branch moves when its run is live and stays otherwise. Runs whose pusher is lost are followed here to their end; those
+/// A branch moves when its run is live and stays otherwise. Runs whose pusher is lost are followed here to their end;
+/// those
 /// of an earlier process are found by their markers at the start.
 final class RunFollowUp: Service {
     /// The process stops; followers let go.
@@ -90,7 +91,8 @@ final class RunFollowUp: Service {
             }
         } catch {
             // The record is open and will be carried out; only the next push may have to send more.
-            logger.warning("Push not marked in its repository", metadata: ["app": "\(pending.app)", "error": "\(error)"])
+            logger.warning(
+                "Push not marked in its repository", metadata: ["app": "\(pending.app)", "error": "\(error)"])
         }
     }
 
@@ -164,7 +166,11 @@ final class RunFollowUp: Service {
         if id == nil { task.cancel() }
         defer { if let id { state.withLock { _ = $0.followers.removeValue(forKey: id) } } }
         do {
-            return try await withTaskCancellationHandler { try await task.value } onCancel: { task.cancel() }
+            return try await withTaskCancellationHandler {
+                try await task.value
+            } onCancel: {
+                task.cancel()
+            }
         } catch is CancellationError where state.withLock({ $0.isClosing }) && !Task.isCancelled {
             throw Closing()
         }
@@ -196,7 +202,9 @@ final class RunFollowUp: Service {
     private func adoptLeftovers() async throws {
         for repository in try repositories.all() {
             for ref in try await repository.refs(below: "refs/workflow/runs/") {
-                if let pending = PendingRun(marker: ref.name, object: ref.object, app: repository.app) { adopt(pending) }
+                if let pending = PendingRun(marker: ref.name, object: ref.object, app: repository.app) {
+                    adopt(pending)
+                }
             }
         }
     }

@@ -38,7 +38,8 @@ struct SourceBundler: Sendable {
         }
         var warnings: [String] = []
         if let submodule = entries.first(where: \.isSubmodule) {
-            warnings.append("warning: the submodule \(submodule.path) is not part of the build; its folder will be empty.")
+            warnings.append(
+                "warning: the submodule \(submodule.path) is not part of the build; its folder will be empty.")
         }
         if let pointer = try await largeFilePointer(among: entries, in: repository) {
             warnings.append("warning: \(pointer) is a Git LFS pointer; the build sees the pointer, not the file.")
