@@ -49,12 +49,16 @@ struct RedeliveryTests {
             begun.withLock { $0 += 1 }
             for try await _ in gate { break }
         }
+        let hasFollowed = Mutex(false)
+        let follower = TaskHandler("app.follow") { _ in hasFollowed.withLock { $0 = true } }
         let task = TaskEnvelope(name: "app.deploy", payload: .null)
-        try await fixture.consuming([handler]) {
+        try await fixture.consuming([handler, follower]) {
             try await fixture.publish(task)
             try await eventually { begun.withLock { $0 } == 1 }
             try await fixture.publish(task)
-            try await eventually { try await fixture.connection.queueStatus(fixture.queue).messages == 0 }
+            // Handed out after the copy, so its work shows that the copy has arrived.
+            try await fixture.publish(TaskEnvelope(name: "app.follow", payload: .null))
+            try await eventually { hasFollowed.withLock { $0 } }
             await gate.send(())
             try await fixture.expectEmpty()
         }
@@ -64,7 +68,8 @@ struct RedeliveryTests {
 
     /// The broker itself gives up on a task that kills whoever takes it, and the letter tells so.
     @Test func aTaskWhoseConsumersAllDieIsBuriedByTheBroker() async throws {
-        let topology = TaskTopology(queues: [fixture.queue], delays: fixture.topology.delays, deliveryLimit: 3)
+        let topology = TaskTopology(
+            queues: [fixture.queue], delays: fixture.topology.delays, deliveryLimit: 3, settling: .zero)
         try await topology.declare(on: fixture.connection)
         let task = TaskEnvelope(name: "app.deploy", payload: ["app": "a"])
         try await fixture.publish(task)

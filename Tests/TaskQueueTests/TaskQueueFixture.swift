@@ -18,7 +18,7 @@ struct TaskQueueFixture: Sendable {
         connection = try AMQPConnection(
             url: Secret(try TestEnvironment.requireAMQP()), name: "test",
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        topology = TaskTopology(queues: [queue], delays: [.milliseconds(50), .milliseconds(100)])
+        topology = TaskTopology(queues: [queue], delays: [.milliseconds(50), .milliseconds(100)], settling: .zero)
     }
 
     private struct NoPort: Error {}

@@ -21,7 +21,7 @@ extension WholePlatform {
             let again = try await platform.up()
             #expect(again.contains("Workflow is up"))
             #expect(!again.contains("Password:"))
-            try await eventually("the app serves") { try await app.page() == (200, "one stays") }
+            try await eventually(within: .seconds(60), "the app serves") { try await app.page() == (200, "one stays") }
             #expect(try await user.version(of: "lasting") == 3)
             try await app.commit(["page.txt": "two"])
             #expect(try await app.push().isSuccess)
@@ -36,7 +36,7 @@ extension WholePlatform {
 
             try await killEverything(of: platform)
             try await platform.up()
-            try await eventually("the app serves") { try await app.page() == (200, "one") }
+            try await eventually(within: .seconds(60), "the app serves") { try await app.page() == (200, "one") }
             try await app.commit(["page.txt": "two"])
             let push = try await app.push()
             #expect(push.isSuccess, "\(push.output)")
@@ -65,7 +65,7 @@ extension WholePlatform {
 
         @Test func statusAndDoctorFindNothingWrong() async throws {
             let platform = try Installation.required()
-            try await eventually("all queues are empty") {
+            try await eventually(within: .seconds(60), "all queues are empty") {
                 let status = try await platform.status()
                 let isQuiet = status.queues.allSatisfy { $0.ready == 0 && $0.delayed == 0 }
                 guard status.ready, isQuiet, status.servers.allSatisfy({ $0.phase == "running" }) else {

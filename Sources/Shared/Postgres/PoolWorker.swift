@@ -64,16 +64,12 @@ final class PoolWorker: Sendable {
     }
 
     private func serve(_ connection: ConnectionHandle) {
-        var isFresh = true
         while !connection.isBroken {
             switch core.next(for: self) {
             case .stop: return
             case .serve(let request):
-                if isFresh {
-                    // Between connecting and now the connection may have been lost, and nobody has looked.
-                    connection.consumeInput()
-                    isFresh = false
-                }
+                // Since this thread last looked, the connection may have been lost before the request came.
+                connection.consumeInput()
                 guard !connection.isBroken else { return core.putBack(request) }
                 serve(request, on: connection)
             case .idle:

@@ -18,6 +18,8 @@ struct QueueReplacement: Sendable {
     private static let pause = 2_000
 
     let connection: AMQPConnection
+    /// How long a new queue rests before it takes messages; see ``TaskTopology``.
+    let settling: Duration
 
     func replace(_ queue: String, by declaration: AMQPDeclaration) async throws {
         guard try await connection.queueStatus(queue).consumers == 0 else { throw InUse(queue: queue) }
@@ -25,6 +27,7 @@ struct QueueReplacement: Sendable {
         let arguments = TaskTopology.deadLetters(to: queue, exchange: "")
             .merging(["x-message-ttl": .integer(Self.pause)]) { given, _ in given }
         try await connection.declare([.quorumQueue(beside, arguments: arguments)])
+        try await Task.sleep(for: settling)
         try await connection.unbind(queue: queue, exchange: TaskTopology.exchange, routingKey: queue)
         try await connection.withSession { session in
             while let delivery = try await session.get(queue) {

@@ -49,7 +49,8 @@ package struct TaskConsumer: Service {
         await withGracefulShutdownHandler {
             await withDiscardingTaskGroup { group in
                 for await delivery in consumer {
-                    group.addTask { await work(on: delivery) }
+                    guard let step = receive(delivery) else { continue }
+                    group.addTask { await take(step, for: delivery) }
                 }
             }
         } onGracefulShutdown: {
@@ -76,24 +77,31 @@ package struct TaskConsumer: Service {
         }
     }
 
-    private func work(on delivery: AMQPDelivery) async {
+    /// What to do about a delivery; nil when its task is in work already.
+    ///
+    /// Asked in the order of delivery, so that of two deliveries of one task the later settles it.
+    private func receive(_ delivery: AMQPDelivery) -> TaskStep? {
         let task: TaskEnvelope
         do throws(InvalidValue) {
             task = try TaskEnvelope(body: delivery.message.body)
         } catch {
-            await desk.bury(delivery, task: nil, reason: error.message)
-            return
+            return .bury(nil, reason: error.message)
         }
         guard let handler = handlers[Self.key(task.name, task.version)] else {
-            let reason = "No handler knows the task \(task.name) in version \(task.version)."
-            await desk.bury(delivery, task: task, reason: reason)
-            return
+            return .bury(task, reason: "No handler knows the task \(task.name) in version \(task.version).")
         }
-        guard inWork.begin(task.id, delivery) else { return }
-        let start = ContinuousClock.now
-        let outcome = await outcome(of: handler, task)
-        record(task, outcome, since: start)
-        await settle(inWork.end(task.id) ?? delivery, task, outcome)
+        return inWork.begin(task.id, delivery) ? .work(task, handler) : nil
+    }
+
+    private func take(_ step: TaskStep, for delivery: AMQPDelivery) async {
+        switch step {
+        case .bury(let task, let reason): await desk.bury(delivery, task: task, reason: reason)
+        case .work(let task, let handler):
+            let start = ContinuousClock.now
+            let outcome = await outcome(of: handler, task)
+            record(task, outcome, since: start)
+            await settle(inWork.end(task.id) ?? delivery, task, outcome)
+        }
     }
 
     private func settle(_ delivery: AMQPDelivery, _ task: TaskEnvelope, _ outcome: TaskOutcome) async {
@@ -132,6 +140,12 @@ package struct TaskConsumer: Service {
                 "task": "\(task.id)", "name": "\(task.name)", "attempt": "\(task.attempt)", "error": "\(failure)",
             ])
     }
+}
+
+/// What a delivery asks for.
+private enum TaskStep {
+    case work(TaskEnvelope, TaskHandler)
+    case bury(TaskEnvelope?, reason: String)
 }
 
 /// How an attempt at a task ended.

@@ -19,13 +19,19 @@ package struct TaskTopology: Sendable, Equatable {
     package let queues: [String]
     package let delays: [Duration]
     package let deliveryLimit: Int
+    /// How long a new queue rests before it takes tasks.
+    package let settling: Duration
 
+    /// - Parameter settling: RabbitMQ 3 writes a new quorum queue's name to the disk up to a second later, and a queue whose
+    ///   name a crash took has lost its messages.
     package init(
-        queues: [String], delays: [Duration] = standardDelays, deliveryLimit: Int = standardDeliveryLimit
+        queues: [String], delays: [Duration] = standardDelays, deliveryLimit: Int = standardDeliveryLimit,
+        settling: Duration = .milliseconds(1_500)
     ) {
         self.queues = queues
         self.delays = delays
         self.deliveryLimit = deliveryLimit
+        self.settling = settling
     }
 
     package static func retryQueue(_ queue: String, _ step: Int) -> String { "\(queue).retry.\(step)" }
@@ -37,19 +43,36 @@ package struct TaskTopology: Sendable, Equatable {
     /// A queue an older version declared with other properties is replaced, and its messages are kept.
     package func declare(on connection: AMQPConnection) async throws {
         try await connection.declare([.exchange(Self.exchange, kind: "direct")])
+        var hasNew = false
         for queue in queues {
-            for declaration in declarations(of: queue) {
-                do throws(AMQPError) {
-                    try await connection.declare([declaration])
-                } catch {
-                    guard error.code == .preconditionFailed, case .queue(let name, _, _) = declaration else { throw error }
-                    try await QueueReplacement(connection: connection).replace(name, by: declaration)
-                }
-            }
+            if try await !exists(queue, on: connection) { hasNew = true }
+            for declaration in declarations(of: queue) { try await declare(declaration, on: connection) }
+        }
+        if hasNew { try await Task.sleep(for: settling) }
+        // The bindings come last: once a queue takes tasks, all it sends them on to is there.
+        try await connection.declare(
+            queues.map { .binding(queue: $0, exchange: Self.exchange, routingKey: $0) })
+    }
+
+    private func exists(_ queue: String, on connection: AMQPConnection) async throws(AMQPError) -> Bool {
+        do throws(AMQPError) {
+            _ = try await connection.queueStatus(queue)
+            return true
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return false
         }
     }
 
-    /// The work queue comes last: once it takes tasks, all it sends them on to is there.
+    private func declare(_ declaration: AMQPDeclaration, on connection: AMQPConnection) async throws {
+        do throws(AMQPError) {
+            try await connection.declare([declaration])
+        } catch {
+            guard error.code == .preconditionFailed, case .queue(let name, _, _) = declaration else { throw error }
+            try await QueueReplacement(connection: connection, settling: settling).replace(name, by: declaration)
+        }
+    }
+
     private func declarations(of queue: String) -> [AMQPDeclaration] {
         let dead = Self.deadQueue(queue)
         let retries = delays.enumerated().map { index, delay in
@@ -61,11 +84,7 @@ package struct TaskTopology: Sendable, Equatable {
         let limited = Self.deadLetters(to: dead, exchange: "")
             .merging(["x-delivery-limit": .integer(deliveryLimit)]) { given, _ in given }
         return [.quorumQueue(dead, arguments: ["x-delivery-limit": .integer(Self.endless)])]
-            + retries
-            + [
-                .quorumQueue(queue, arguments: limited),
-                .binding(queue: queue, exchange: Self.exchange, routingKey: queue),
-            ]
+            + retries + [.quorumQueue(queue, arguments: limited)]
     }
 
     /// Arguments of a queue whose messages go on to `target`; the broker keeps each until that has it.

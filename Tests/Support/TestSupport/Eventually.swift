@@ -13,7 +13,7 @@ package struct NeverHappened: Error, CustomStringConvertible {
 ///
 /// An error of the condition counts as "not yet".
 package func eventually(
-    within limit: Duration = .seconds(60), _ what: String = "the condition",
+    within limit: Duration = .seconds(20), _ what: String = "the condition",
     isolation: isolated (any Actor)? = #isolation,
     condition: () async throws -> Bool
 ) async throws {

@@ -104,7 +104,7 @@ struct Installation: Sendable {
     func kill(_ server: String) async throws {
         let process = try await process(of: server)
         process.send(signal: SIGKILL)
-        try await eventually("\(server) is back") {
+        try await eventually(within: .seconds(60), "\(server) is back") {
             let now = try await status().servers.first { $0.name == server }
             return now?.phase == "running" && now?.pid != process.pid
         }
