@@ -50,9 +50,32 @@ package struct LeaseStore: Sendable {
             """) == 1
     }
 
+    /// Announces that a lease has been released before its time; the payload is its key.
+    package static let releases = "lease_releases"
+
     /// Frees the lease at once; does nothing for a holder that was overtaken.
     package func release(_ key: String, fence: Int) async throws(PostgresError) {
-        try await pool.execute("UPDATE leases SET expires = now() WHERE key = \(key) AND fence = \(fence)")
+        _ = try await pool.query(
+            """
+            WITH freed AS (UPDATE leases SET expires = now() WHERE key = \(key) AND fence = \(fence) RETURNING key)
+            SELECT pg_notify(\(Self.releases), key) FROM freed
+            """)
+    }
+
+    /// Who holds the lease and for how much longer; nil when it is free.
+    package func current(_ key: String) async throws(PostgresError) -> (holder: String, remaining: Duration)? {
+        let rows = try await pool.query(
+            """
+            SELECT holder, extract(epoch FROM expires - now())::float8 AS remaining
+            FROM leases WHERE key = \(key) AND expires > now()
+            """)
+        guard let row = rows.first else { return nil }
+        return (try row.decode("holder"), .seconds(try row.decode("remaining", as: Double.self)))
+    }
+
+    /// Ends the lease of a holder that is known to be dead; does nothing when somebody else has it by now.
+    package func end(_ key: String, of holder: String) async throws(PostgresError) {
+        try await pool.execute("UPDATE leases SET expires = now() WHERE key = \(key) AND holder = \(holder)")
     }
 
     /// Runs `body` while holding the lease and renewing it; cancels the body when the lease is lost.

@@ -1,3 +1,4 @@
+import CurlTransfer
 import FoundationEssentials
 import Logging
 import OpenSSLCrypto
@@ -14,6 +15,7 @@ struct DeployFixture: Sendable {
     let engine = MemoryEngine()
     let app: UUID
     let converger: AppConverger
+    let jobs: JobKeeper
     let configs: ConfigStore
     private let routing: RoutingStore
 
@@ -43,12 +45,32 @@ struct DeployFixture: Sendable {
         try await pool.execute(
             "INSERT INTO apps (uuid, id, workspace, structure) VALUES (\(app), 'shopping', \(workspace), '{}')")
         let notifications = PostgresNotifications(url: database.url, logger: database.logger)
+        let plans = ReleasePlans(pool: pool, configs: configs, limits: .standard)
+        let turns = AppTurns(leases: LeaseStore(pool: pool), notifications: notifications, holder: WorkerIdentity())
         converger = AppConverger(
             pool: pool, engine: engine,
-            routes: RouteSwitch(pool: pool, notifications: notifications, store: routing),
-            configs: configs, limits: .standard, leases: LeaseStore(pool: pool), holder: "worker-1",
+            routes: RouteSwitch(pool: pool, notifications: notifications, store: routing), plans: plans, turns: turns,
             readyLimit: .seconds(5), appURL: { "http://\($0).workflow.test" }, credentials: { _ in nil },
             logger: database.logger)
+        jobs = JobKeeper(
+            pool: pool, engine: engine, plans: plans, turns: turns, credentials: { _ in nil },
+            log: AppLog(
+                url: "http://127.0.0.1:1", client: try HTTPClient(), credentials: nil, logger: database.logger),
+            logger: database.logger)
+    }
+
+    var leaseKey: String { "app:\(app.uuidString.lowercased())" }
+
+    /// Another worker on the same rows and engine, which waits as long for others.
+    func converger(patience: Duration) -> AppConverger {
+        let turns = converger.turns
+        return AppConverger(
+            pool: pool, engine: engine, routes: converger.routes, plans: converger.plans,
+            turns: AppTurns(
+                leases: turns.leases, notifications: turns.notifications, holder: WorkerIdentity(),
+                patience: patience),
+            readyLimit: converger.readyLimit, appURL: converger.appURL, credentials: converger.credentials,
+            logger: converger.logger)
     }
 
     private func confirmRoutes(_ database: ScratchDatabase) async throws {
@@ -96,6 +118,17 @@ struct DeployFixture: Sendable {
         let plan = WorkloadPlan(app: app, release: release, build: build, config: ConfigDocument(), limits: .standard)
         let workload = try plan.workload(of: "web")
         return try await engine.start(workload, as: PodName(for: workload), fence: 0).name
+    }
+
+    /// A one-off command of the newest release.
+    func run(_ words: [String], timeout: Int = 3600, expires: Int = 3600) async throws -> RunJob {
+        let found = try await ReleaseStore().newest(of: app, in: pool)
+        guard let release = found else { throw EngineError(.refused, "The fixture has no release.") }
+        let job = RunJob(
+            uuid: UUID(), app: app, pod: "shopping-run-\(SecureRandom.text(5, from: "bcdfgh"))", release: release.uuid,
+            ptype: "run", arguments: words, timeout: timeout, expires: expires, state: .pending)
+        try await RunJobStore().insert(job, requestedBy: "ada", in: pool)
+        return job
     }
 
     func scale(_ counts: [String: Int]) async throws {

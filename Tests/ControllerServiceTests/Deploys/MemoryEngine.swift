@@ -10,11 +10,15 @@ final class MemoryEngine: WorkloadEngine {
         var pods: [PodName: PodStatus] = [:]
         var removedApps: [AppName] = []
         var sick: Set<String> = []
+        var held: Set<String> = []
         var isAway = false
         var history: [String] = []
     }
 
     private let state = Mutex(State())
+    /// Yields whenever somebody begins to wait for a held image, and ends what they wait for.
+    private let arrivals = AsyncStream.makeStream(of: Void.self)
+    private let gate = AsyncStream.makeStream(of: Void.self)
 
     /// What was asked, in order: `start web`, `remove web`.
     var history: [String] { state.withLock { $0.history } }
@@ -23,6 +27,22 @@ final class MemoryEngine: WorkloadEngine {
 
     /// Instances of this image never become ready.
     func makeSick(_ image: String) { state.withLock { _ = $0.sick.insert(image) } }
+
+    /// Instances of this image become ready once ``letGo()`` was called.
+    func hold(_ image: String) { state.withLock { _ = $0.held.insert(image) } }
+
+    /// Returns once somebody waits for a held instance.
+    func awaitHeld() async throws {
+        for await _ in arrivals.stream { return }
+        throw CancellationError()
+    }
+
+    func letGo() { gate.continuation.finish() }
+
+    /// The process of an instance ends.
+    func end(_ pod: PodName, code: Int) {
+        state.withLock { $0.pods[pod] = $0.pods[pod]?.with(.exited(code: code, at: .now)) }
+    }
 
     func setAway(_ isAway: Bool) { state.withLock { $0.isAway = isAway } }
 
@@ -40,7 +60,9 @@ final class MemoryEngine: WorkloadEngine {
     func start(_ workload: Workload, as pod: PodName, fence: Int) async throws -> PodStatus {
         try state.withLock { state in
             try check(state)
-            let highest = state.pods.values.filter { $0.app == workload.app }.map(\.fence).max() ?? 0
+            let isOneOff = workload.processType == .run
+            let highest = state.pods.values
+                .filter { $0.app == workload.app && ($0.processType == .run) == isOneOff }.map(\.fence).max() ?? 0
             guard fence >= highest else { throw EngineError(.fenced, "A newer worker has taken over.") }
             if let existing = state.pods[pod] { return existing }
             let endpoint = workload.port.map { PodEndpoint(address: "10.0.0.\(state.history.count + 1)", port: $0) }
@@ -56,6 +78,11 @@ final class MemoryEngine: WorkloadEngine {
     }
 
     func awaitReady(_ pod: PodName, of workload: Workload, deadline: Duration) async throws -> String {
+        if state.withLock({ $0.held.contains(workload.image) }) {
+            arrivals.continuation.yield()
+            for await _ in gate.stream {}
+            try Task.checkCancellation()
+        }
         try state.withLock { state in
             guard !state.sick.contains(workload.image) else {
                 throw EngineError(.unhealthy, "The process web exited with status 1.", lines: ["boom", "bang"])
@@ -87,10 +114,14 @@ final class MemoryEngine: WorkloadEngine {
 
 extension PodStatus {
     /// The same instance once it has passed its probe.
-    var proven: PodStatus {
+    var proven: PodStatus { changed(phase, wasReady: true) }
+
+    func with(_ phase: Phase) -> PodStatus { changed(phase, wasReady: wasReady) }
+
+    private func changed(_ phase: Phase, wasReady: Bool) -> PodStatus {
         PodStatus(
             name: name, app: app, appID: appID, processType: processType, release: release, image: image,
-            command: command, arguments: arguments, phase: phase, wasReady: true, restarts: restarts,
+            command: command, arguments: arguments, phase: phase, wasReady: wasReady, restarts: restarts,
             lastExit: lastExit, endpoint: endpoint, fence: fence, created: created)
     }
 }

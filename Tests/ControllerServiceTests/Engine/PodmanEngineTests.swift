@@ -126,6 +126,20 @@ struct PodmanEngineTests {
         }
     }
 
+    @Test func aOneOffProcessIsKilledWhenItsTimeIsOver() async throws {
+        try await withPodmanEngine { engine, _ in
+            var workload = try EngineFixture().workload(["sh", "-c", "echo begun; sleep 60"], type: "run", port: nil)
+            workload.lifetime = .seconds(1)
+            let pod = PodName(for: workload)
+            _ = try await engine.start(workload, as: pod, fence: 1)
+            try await eventually(within: .seconds(30), "the process ends") {
+                guard case .exited(let code, _)? = try await engine.pods(of: workload.app).first?.phase else { return false }
+                return code != 0
+            }
+            #expect(try await collect(engine.lines(of: pod, lines: nil, follow: false)) == ["begun"])
+        }
+    }
+
     @Test func processesOfAnAppFindEachOther() async throws {
         try await withPodmanEngine { engine, service in
             let fixture = try EngineFixture()

@@ -97,7 +97,7 @@ struct AppService: Sendable {
                 uuid: UUID(), app: member.app.uuid, pod: "\(member.app.id)-run-\(suffix)", release: good.release.uuid,
                 ptype: request.ptype,
                 arguments: request.command.split(whereSeparator: \.isWhitespace).map(String.init),
-                timeout: request.timeout, expires: expires, state: .pending, finished: nil)
+                timeout: request.timeout, expires: expires, state: .pending)
             try await jobs.insert(job, requestedBy: member.user.username, in: transaction)
             try await work.add(.run(app: member.app.uuid, job: job.uuid), in: transaction)
             return job

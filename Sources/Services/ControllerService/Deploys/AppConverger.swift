@@ -11,11 +11,8 @@ struct AppConverger: Sendable {
     let pool: PostgresPool
     let engine: any WorkloadEngine
     let routes: RouteSwitch
-    let configs: ConfigStore
-    let limits: LimitCatalogue
-    let leases: LeaseStore
-    /// This worker, unique among all that ever run.
-    let holder: String
+    let plans: ReleasePlans
+    let turns: AppTurns
     /// How long new processes may take until they are ready.
     let readyLimit: Duration
     /// The address people reach an app at, such as `http://shop.workflow.localhost`.
@@ -25,8 +22,8 @@ struct AppConverger: Sendable {
     let logger: Logger
 
     /// - Throws: ``LeaseHeld`` when another worker is at it; the task is tried again.
-    func converge(_ app: UUID) async throws {
-        try await leases.withLease("app:\(app.uuidString.lowercased())", holder: holder) { fence in
+    func converge(_ app: UUID, for visit: AppTurns.Visit) async throws {
+        try await turns.withTurn("app:\(app.uuidString.lowercased())", for: visit) { fence in
             if let found = try await AppStore().find(app, in: pool) {
                 try await converge(found, fence: fence)
             } else {
@@ -51,7 +48,7 @@ struct AppConverger: Sendable {
         let run = try await buildRun(of: deployment)
         let progress = DeployProgress(pool: pool, run: run)
         do {
-            let plan = try await plan(for: deployment.release, of: app)
+            let plan = try await plans.plan(for: deployment.release, of: app)
             let structure = app.structure.merged(with: BuildOffer(plan.build.content).ptypes)
             let targets = try targets(
                 deployment.ptypes, plan: plan, structure: structure,
@@ -66,7 +63,7 @@ struct AppConverger: Sendable {
         } catch let error as InvalidValue {
             try await crash(deployment, app: app, error.message, progress: progress)
         }
-        try await PodRecorder(pool: pool, engine: engine).record(app)
+        try await PodRecorder(pool: pool, engine: engine, scope: .processes).record(app)
     }
 
     private func buildRun(of deployment: Deployment) async throws -> BuildRun? {
@@ -129,14 +126,14 @@ struct AppConverger: Sendable {
         var targets: [Rollout.Target] = []
         for (release, ptypes) in byRelease {
             guard let release else { continue }
-            let plan = try await plan(for: release, of: app)
+            let plan = try await plans.plan(for: release, of: app)
             targets += try self.targets(ptypes.sorted(), plan: plan, structure: app.structure, stamps: stamps)
         }
         try await rollout(fence).run(
             app: app, targets: targets, obsolete: try await undeployed(app, targets),
             asked: try await deletions(app), progress: DeployProgress(pool: pool, run: nil),
             credentials: try await credentials(app.id))
-        try await PodRecorder(pool: pool, engine: engine).record(app)
+        try await PodRecorder(pool: pool, engine: engine, scope: .processes).record(app)
     }
 
     private func destroy(_ app: UUID) async throws {
@@ -148,16 +145,6 @@ struct AppConverger: Sendable {
     }
 
     // MARK: Reading the rows
-
-    private func plan(for release: UUID, of app: App) async throws -> WorkloadPlan {
-        guard let release = try await ReleaseStore().find(release, in: pool), let buildID = release.build,
-            let build = try await BuildStore().find(buildID, in: pool),
-            let config = try await configs.find(release.config, in: pool)
-        else {
-            throw InvalidValue(kind: "release", message: "The release has no build, so there is nothing to run.")
-        }
-        return WorkloadPlan(app: app, release: release, build: build, config: config.document, limits: limits)
-    }
 
     private func targets(
         _ ptypes: [String], plan: WorkloadPlan, structure: Structure, stamps: [String: Date]

@@ -3,18 +3,37 @@ import FoundationEssentials
 import Logging
 import Postgres
 import ServiceLifecycle
+import Synchronization
 import TaskOutbox
 
 /// Watches what runs, and brings an app back when its instances are not what its rows say.
 ///
 /// Looks at every app at start — after a machine's restart nothing may run — then at each change the engine announces,
-/// and now and then in case an announcement was lost.
+/// and now and then in case an announcement was lost. Apps do not wait for one another.
 struct PodObserver: Service {
     let pool: PostgresPool
     let engine: any WorkloadEngine
-    let converger: AppConverger
+    let apps: AppConverger
+    let jobs: JobKeeper
     let sweep: Duration
     let logger: Logger
+    private let outstanding = Outstanding()
+    private let slots = KeyedQueue<Int>()
+
+    /// Apps looked at side by side.
+    private static let width = 8
+
+    init(
+        pool: PostgresPool, engine: any WorkloadEngine, apps: AppConverger, jobs: JobKeeper, sweep: Duration,
+        logger: Logger
+    ) {
+        self.pool = pool
+        self.engine = engine
+        self.apps = apps
+        self.jobs = jobs
+        self.sweep = sweep
+        self.logger = logger
+    }
 
     func run() async throws {
         let wakes = BoundedChannel<Void>(limit: 1)
@@ -28,10 +47,13 @@ struct PodObserver: Service {
                 wakes.finish()
             }
             group.addTask { await tick(wakes) }
-            do {
-                for try await _ in wakes { await look() }
-            } catch {
-                logger.error("Pod observer ended", metadata: ["error": "\(String(reflecting: error))"])
+            await withDiscardingTaskGroup { looks in
+                do {
+                    for try await _ in wakes { await look(&looks) }
+                } catch {
+                    logger.error("Pod observer ended", metadata: ["error": "\(String(reflecting: error))"])
+                }
+                looks.cancelAll()
             }
             group.cancelAll()
         }
@@ -48,24 +70,58 @@ struct PodObserver: Service {
         }
     }
 
-    private func look() async {
+    /// Begins to look at each app, unless a look that will see the present state is about to begin anyway.
+    private func look(_ looks: inout DiscardingTaskGroup) async {
         do {
-            for app in try await DeployStore().appsToConverge(in: pool) { await converge(app) }
+            for app in try await RunJobStore().apps(in: pool) {
+                begin("run \(app)", &looks) { try await jobs.converge(app, for: .look) }
+            }
+            for app in try await DeployStore().appsToConverge(in: pool) {
+                begin("app \(app)", &looks) { try await apps.converge(app, for: .look) }
+            }
         } catch {
             logger.warning("Pods cannot be observed", metadata: ["error": "\(String(reflecting: error))"])
         }
     }
 
-    private func converge(_ app: UUID) async {
-        do {
-            try await converger.converge(app)
-        } catch is LeaseHeld {
-            // Another worker is at it and reads the same rows.
-        } catch is CancellationError {
-            // The process is stopping.
-        } catch {
-            logger.warning(
-                "App is not what it should be", metadata: ["app": "\(app)", "error": "\(String(reflecting: error))"])
+    private func begin(
+        _ subject: String, _ looks: inout DiscardingTaskGroup, _ converge: @escaping @Sendable () async throws -> Void
+    ) {
+        guard outstanding.add(subject) else { return }
+        looks.addTask {
+            defer { outstanding.remove(subject) }
+            do {
+                try await slots.withKey(abs(subject.hashValue % Self.width), converge)
+            } catch is LeaseHeld {
+                // Another worker is at it and reads the same rows.
+            } catch is CancellationError {
+                // The process is stopping.
+            } catch {
+                logger.warning(
+                    "App is not what it should be",
+                    metadata: ["subject": "\(subject)", "error": "\(String(reflecting: error))"])
+            }
+        }
+    }
+}
+
+/// How many looks of each subject run or wait: one that runs may have read before a change, one that waits has not.
+private final class Outstanding: Sendable {
+    private let counts = Mutex<[String: Int]>([:])
+
+    /// - Returns: false when one runs and another waits.
+    func add(_ subject: String) -> Bool {
+        counts.withLock { counts in
+            guard counts[subject, default: 0] < 2 else { return false }
+            counts[subject, default: 0] += 1
+            return true
+        }
+    }
+
+    func remove(_ subject: String) {
+        counts.withLock { counts in
+            let left = counts[subject, default: 0] - 1
+            counts[subject] = left > 0 ? left : nil
         }
     }
 }

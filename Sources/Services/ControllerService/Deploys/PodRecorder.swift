@@ -6,13 +6,23 @@ import Postgres
 struct PodRecorder: Sendable {
     let pool: PostgresPool
     let engine: any WorkloadEngine
+    let scope: Scope
+
+    /// Which instances are written down. Each is the affair of whoever holds its turn, so that an older look of one does
+    /// not undo what the other wrote.
+    enum Scope {
+        case processes, oneOff
+
+        func contains(_ ptype: String) -> Bool { (ptype == ProcessType.run.text) == (self == .oneOff) }
+    }
 
     func record(_ app: App) async throws {
-        let pods = try await engine.pods(of: app.id)
+        let pods = try await engine.pods(of: app.id).filter { scope.contains($0.processType.text) }
         let store = ObservedPodStore()
         let endpoints = Set(try await EndpointStore().all(of: app.uuid, in: pool).filter { $0.state == .ready }.map(\.pod))
         try await pool.withTransaction { transaction in
-            let known = try await store.all(of: app.uuid, in: transaction).map(\.name)
+            let known = try await store.all(of: app.uuid, in: transaction).filter { scope.contains($0.ptype) }
+                .map(\.name)
             try await store.remove(known.filter { name in !pods.contains { $0.name.text == name } }, in: transaction)
             for pod in pods {
                 try await store.put(Self.observed(pod, isReady: endpoints.contains(pod.name.text)), in: transaction)

@@ -22,59 +22,94 @@ func makeWorkerProcess(
     let logger = process.logger
     let database = PostgresPool(
         configuration: .init(url: configuration.databaseURL, size: configuration.databasePoolSize), logger: logger)
-    guard let engine = engineSettings.makeEngine(http: try HTTPClient(), logger: logger) else {
+    let client = try HTTPClient()
+    guard let engine = engineSettings.makeEngine(http: client, logger: logger) else {
         throw ConfigurationError(problems: ["PODMAN_SOCKET is not set: the worker needs a container engine"])
     }
-    let notifications = PostgresNotifications(url: configuration.databaseURL, logger: logger)
-    let converger = try await makeConverger(configuration, settings, database, notifications, engine, logger)
+    let appLog = AppLog(
+        url: configuration.loggerURL, client: client, credentials: loggerCredentials(configuration, client),
+        logger: logger)
+    let keepers = try await makeKeepers(
+        configuration, settings, .init(database: database, engine: engine, appLog: appLog, logger: logger))
     let connection = try AMQPConnection(url: configuration.amqpURL, name: "controller-worker", logger: logger)
     let topology = TaskTopology(queues: [Work.workerQueue, Work.builderQueue])
     let publisher = TaskPublisher(connection: connection)
     return [
         .init("database", database),
+        .init("app log", appLog),
         .init("http", makeWorkerHealth(configuration, database, connection, process)),
         .init(
             "outbox",
-            OutboxRelay(pool: database, notifications: notifications, logger: logger) { message in
+            OutboxRelay(pool: database, notifications: keepers.notifications, logger: logger) { message in
                 try await publisher.publish(TaskEnvelope(message), to: message.queue)
             }),
         .init(
             "tasks",
             TaskConsumer(
                 connection: connection, queue: Work.workerQueue, topology: topology,
-                handlers: WorkerTasks(converger: converger).handlers, concurrency: settings.concurrency,
-                logger: logger)),
+                handlers: WorkerTasks(converger: keepers.apps, jobs: keepers.jobs).handlers,
+                // One task of an app may wait while another is worked on.
+                concurrency: 2 * settings.concurrency, logger: logger)),
         .init("supervisor", PodSupervisor(engine: engine, logger: logger)),
         .init(
             "observer",
             PodObserver(
-                pool: database, engine: engine, converger: converger, sweep: settings.sweep, logger: logger)),
+                pool: database, engine: engine, apps: keepers.apps, jobs: keepers.jobs, sweep: settings.sweep,
+                logger: logger)),
     ]
 }
 
-private func makeConverger(
-    _ configuration: ControllerConfiguration, _ settings: WorkerSettings, _ database: PostgresPool,
-    _ notifications: PostgresNotifications, _ engine: PodmanEngine, _ logger: Logger
-) async throws -> AppConverger {
-    let issuer = try await RegistryTokenIssuer(
-        privateKeyPEM: configuration.registryKey, issuer: configuration.registryIssuer)
-    let vault = Vault(box: try Controller.box(configuration))
-    let registry = configuration.registryHost
-    return AppConverger(
-        pool: database, engine: engine,
+/// What keepers are made of.
+private struct WorkerParts {
+    let database: PostgresPool
+    let engine: PodmanEngine
+    let appLog: AppLog
+    let logger: Logger
+}
+
+/// Those who keep apps and their one-off commands as the rows want them.
+private struct Keepers {
+    let notifications: PostgresNotifications
+    let apps: AppConverger
+    let jobs: JobKeeper
+}
+
+private func makeKeepers(
+    _ configuration: ControllerConfiguration, _ settings: WorkerSettings, _ parts: WorkerParts
+) async throws -> Keepers {
+    let database = parts.database
+    let notifications = PostgresNotifications(url: configuration.databaseURL, logger: parts.logger)
+    let plans = ReleasePlans(
+        pool: database, configs: ConfigStore(vault: Vault(box: try Controller.box(configuration))), limits: .standard)
+    let turns = AppTurns(
+        leases: LeaseStore(pool: database), notifications: notifications, holder: WorkerIdentity())
+    let credentials = try await pullCredentials(configuration)
+    let apps = AppConverger(
+        pool: database, engine: parts.engine,
         routes: RouteSwitch(
             pool: database, notifications: notifications,
             store: RoutingStore(platformDomain: configuration.platformDomain)),
-        configs: ConfigStore(vault: vault), limits: .standard, leases: LeaseStore(pool: database),
-        holder: "worker-\(SecureRandom.hex(8))", readyLimit: settings.readyLimit,
+        plans: plans, turns: turns, readyLimit: settings.readyLimit,
         appURL: { "\(settings.publicScheme)://\($0).\(configuration.platformDomain)\(settings.publicPort)" },
-        credentials: { app in
-            // Images of other registries are pulled without credentials.
-            let access = [RegistryAccess(name: RegistryTokenService.repositoryName(of: app), actions: ["pull"])]
-            let grant = try issuer.grant(subject: app.text, access: access, lifetime: .seconds(600))
-            return RegistryCredentials(registry: registry, user: RegistryGrant.userName, password: grant)
-        },
-        logger: logger)
+        credentials: credentials, logger: parts.logger)
+    let jobs = JobKeeper(
+        pool: database, engine: parts.engine, plans: plans, turns: turns, credentials: credentials,
+        log: parts.appLog, logger: parts.logger)
+    return Keepers(notifications: notifications, apps: apps, jobs: jobs)
+}
+
+/// Grants of our own for an app's images; those of other registries are pulled without credentials.
+private func pullCredentials(
+    _ configuration: ControllerConfiguration
+) async throws -> @Sendable (AppName) async throws -> RegistryCredentials? {
+    let issuer = try await RegistryTokenIssuer(
+        privateKeyPEM: configuration.registryKey, issuer: configuration.registryIssuer)
+    return { app in
+        let access = [RegistryAccess(name: RegistryTokenService.repositoryName(of: app), actions: ["pull"])]
+        let grant = try issuer.grant(subject: app.text, access: access, lifetime: .seconds(600))
+        return RegistryCredentials(
+            registry: configuration.registryHost, user: RegistryGrant.userName, password: grant)
+    }
 }
 
 private func makeWorkerHealth(

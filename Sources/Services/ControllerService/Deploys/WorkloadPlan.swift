@@ -31,6 +31,19 @@ struct WorkloadPlan: Sendable {
             startLimit: environment["DRYCC_DEPLOY_TIMEOUT"].flatMap { Int($0) }.map { .seconds(max(1, $0)) })
     }
 
+    /// A one-off command: image and entry point of the type it names, everything else of the type `run`.
+    ///
+    /// - Throws: ``InvalidValue`` when the row holds a name that breaks the rules.
+    func oneOff(_ job: RunJob) throws -> Workload {
+        let launch = BuildOffer(build.content).launch(of: job.ptype)
+        let run = ProcessType.run
+        return Workload(
+            app: app.id, appID: app.uuid, processType: run, release: release.version, releaseTag: releaseTag,
+            image: launch.image, command: launch.command, arguments: job.arguments,
+            environment: SecretEnvironment(environment(of: run.text)), port: nil, limits: limit(of: run.text),
+            probes: Probes(), gracePeriod: grace(of: run.text), lifetime: .seconds(job.timeout))
+    }
+
     /// The app's own settings over the platform's (controller-api 5.3).
     private func environment(of ptype: String) -> [String: String] {
         var environment = config.environment(of: ptype)

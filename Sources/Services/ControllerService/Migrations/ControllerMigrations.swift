@@ -12,6 +12,7 @@ enum ControllerMigrations {
             M0004_CreateBuildRuns.migration,
             M0005_CreateDesiredState.migration,
             M0006_KeepRoutingTable.migration,
+            M0007_DescribeRunJobs.migration,
         ] + TaskOutboxMigrations.all
 
     /// One migration run at a time over all replicas.

@@ -70,6 +70,10 @@ struct ProcessService: Sendable {
             guard let app = try await apps.lock(member.app.uuid, in: transaction) else { throw Refusal.notFound("App") }
             guard try await pods.requestDeletion(of: names, app: app.uuid, in: transaction) > 0 else { return }
             try await converge(app, in: transaction)
+            let commands = try await RunJobStore().all(of: app.uuid, in: transaction)
+            if let command = commands.first(where: { names.contains($0.pod) }) {
+                try await work.add(.run(app: app.uuid, job: command.uuid), in: transaction)
+            }
         }
     }
 
