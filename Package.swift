@@ -218,7 +218,7 @@ let package = Package(
             path: "Tests/Support/PodmanTestSupport"),
         .target(
             name: "TestSupport",
-            dependencies: ["ConcurrencyPrimitives", hummingbird, logging, nioCore],
+            dependencies: ["ConcurrencyPrimitives", hummingbird, lifecycle, logging, nioCore],
             path: "Tests/Support/TestSupport"),
         .target(
             name: "WebSocketTestSupport",

@@ -54,15 +54,7 @@ struct BuilderFixture: Sendable {
     static func withController(
         _ controller: FakeController, _ body: @escaping @Sendable (Int) async throws -> Void
     ) async throws {
-        let (ports, continuation) = AsyncStream<Int>.makeStream()
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await controller.serve { continuation.yield($0) } }
-            for await port in ports {
-                try await body(port)
-                break
-            }
-            group.cancelAll()
-        }
+        try await withTestServer(controller.makeRouter(), body)
     }
 
     /// One life of a builder; ends gracefully.

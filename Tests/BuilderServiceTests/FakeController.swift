@@ -140,16 +140,7 @@ final class FakeController: Sendable {
 
     // MARK: Serving
 
-    func serve(listening: @escaping @Sendable (Int) async -> Void) async throws {
-        var logger = Logger(label: "fake-controller")
-        logger.logLevel = .critical
-        try await HTTPService(
-            router: makeRouter(), listen: ListenAddress(host: "127.0.0.1", port: 0), logger: logger,
-            onRunning: listening
-        ).run()
-    }
-
-    private func makeRouter() -> Router<BasicRequestContext> {
+    func makeRouter() -> Router<BasicRequestContext> {
         let router = Router()
         router.get("/healthz") { _, _ in "OK" }
         router.post("/oauth/token/") { _, _ in

@@ -108,7 +108,7 @@ struct CrashTests {
             for start in stride(from: 0, to: 50_000, by: 5000) {
                 try pair.folder.append((start..<start + 5000).map(String.init))
             }
-            try await eventually(within: .seconds(40), "the last line") { try await pair.texts(newest: 1).last == 49_999 }
+            try await eventually(within: .seconds(90), "the last line") { try await pair.texts(newest: 1).last == 49_999 }
             #expect(try await pair.texts() == Array(0..<50_000))
             shipper.kill()
             logger.kill()

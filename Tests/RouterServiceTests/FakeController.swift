@@ -10,6 +10,7 @@ import PlatformModel
 import RouterService
 import ServiceHTTP
 import Synchronization
+import TestSupport
 
 /// The controller's routing endpoints and passport's token endpoint.
 final class FakeController: Sendable {
@@ -63,19 +64,7 @@ final class FakeController: Sendable {
 
     /// Serves the endpoints on a loopback port while `body` runs with it.
     func run(_ body: @escaping @Sendable (Int) async throws -> Void) async throws {
-        let (ports, continuation) = AsyncStream<Int>.makeStream()
-        let service = HTTPService(
-            router: makeRouter(), listen: ListenAddress(host: "127.0.0.1", port: 0), logger: .silent,
-            onRunning: { continuation.yield($0) })
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await service.run() }
-            group.addTask {
-                for await port in ports { return try await body(port) }
-            }
-            // The first to end is the body, unless the server fails.
-            try await group.next()
-            group.cancelAll()
-        }
+        try await withTestServer(makeRouter(), body)
     }
 
     /// Serves the endpoints and runs a follower against them while `body` runs.

@@ -174,7 +174,8 @@ struct RedeliveryTests {
         let done = Mutex<Set<UUID>>([])
         let handler = TaskHandler("app.deploy") { task in done.withLock { _ = $0.insert(task.id) } }
         try await fixture.consuming([handler]) {
-            try await eventually { done.withLock { $0 } == Set(tasks.map(\.id)) }
+            // The broker refreshes a queue's count every five seconds, and the replacement waits for it, twice.
+            try await eventually(within: .seconds(60)) { done.withLock { $0 } == Set(tasks.map(\.id)) }
             try await eventually { try await fixture.deadLetters().map(\.reason) == ["old"] }
         }
         for name in [fixture.queue, dead] { try await fixture.connection.delete(queue: name + ".moving") }

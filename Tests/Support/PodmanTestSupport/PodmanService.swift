@@ -79,6 +79,7 @@ private func withService<Value: Sendable>(
         uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
     let outcome = try await run(
         .path("/usr/bin/podman"), arguments: Arguments(layout.serviceArguments), environment: .custom(values),
+        workingDirectory: .init(layout.directory),
         input: .none, output: .discarded, error: .discarded
     ) { execution in
         try await eventually(within: .seconds(20), "podman answers") {
