@@ -125,7 +125,7 @@ let package = Package(
             ["AccessTokens", "ConcurrencyPrimitives", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", "Postgres", "ServiceHTTP", "ServiceRuntime", hummingbird, hummingbirdTesting, jwtKit, logging]),
         service(
             "RegistryService",
-            ["AccessTokens", "CLibCrypt", "MetricsExposition", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", hummingbirdTLS, nioSSL]),
+            ["AccessTokens", "CLibCrypt", "CurlTransfer", "MetricsExposition", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", hummingbirdTLS, nioSSL]),
         tests("RegistryService", ["AccessTokens", "CommandRunner", "CurlTransfer", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", hummingbird, hummingbirdTesting]),
         service(
             "RouterService", ["AccessTokens", "CommandRunner", "CurlTransfer", "MetricsExposition", "OpenSSLCrypto"],

@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Foundation
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
@@ -7,6 +7,7 @@ import NIOCore
 import OCIRegistry
 import OpenSSLCrypto
 import ServiceHTTP
+import Synchronization
 import TestSupport
 import Testing
 
@@ -17,21 +18,27 @@ struct RegistryFixture: Sendable {
     let client: any TestClientProtocol
     let storage: FolderStorage
     let root: String
+    let collector: Collector
 
     static func run(
         authenticator: any Authenticator = OpenAccess(), limits: RegistryLimits = RegistryLimits(),
-        allowsDeletes: Bool = true, _ body: @escaping @Sendable (RegistryFixture) async throws -> Void
+        allowsDeletes: Bool = true, rules: CollectionRules = CollectionRules(),
+        _ body: @escaping @Sendable (RegistryFixture) async throws -> Void
     ) async throws {
         try await withTemporaryDirectory("registry") { root in
-            let storage = try await FolderStorage(root: root, isDurable: false, threadCount: 4)
+            let storage = try await FolderStorage(root: root, isDurable: false, grace: rules.grace, threadCount: 4)
+            let budget = BudgetLedger(storage: storage, rules: rules)
             let api = RegistryAPI(
-                storage: storage, authenticator: authenticator, limits: limits, allowsDeletes: allowsDeletes)
+                storage: storage, budget: budget, authenticator: authenticator, limits: limits,
+                allowsDeletes: allowsDeletes)
             var logger = Logger(label: "registry")
             logger.logLevel = .critical
             let application = Application(
                 router: makeRegistryRouter(api, HealthRoutes(checks: [])), logger: logger)
+            let collector = Collector(storage: storage, rules: rules, budget: budget, logger: logger)
             try await application.test(.router) { client in
-                try await body(RegistryFixture(client: client, storage: storage, root: root))
+                try await body(
+                    RegistryFixture(client: client, storage: storage, root: root, collector: collector))
             }
         }
     }
@@ -60,6 +67,23 @@ struct RegistryFixture: Sendable {
             }
             return (try? JSONDecoder().decode(Body.self, from: Data(body.utf8)))?.errors.first?.code
         }
+    }
+
+    /// Lets everything stored look as if nobody had used it for a while.
+    func age(by time: Duration) throws {
+        let then = Date.now.addingTimeInterval(-time.seconds)
+        let paths = FileManager.default.enumerator(atPath: root)?.compactMap { $0 as? String } ?? []
+        for path in paths {
+            try FileManager.default.setAttributes([.modificationDate: then], ofItemAtPath: "\(root)/\(path)")
+        }
+    }
+
+    /// Runs a collection and answers what went, or would go, a line each in order.
+    @discardableResult
+    func collect(isDryRun: Bool = false) async throws -> [String] {
+        let items = Mutex<[String]>([])
+        _ = try await collector.collect(isDryRun: isDryRun) { item in items.withLock { $0.append("\(item)") } }
+        return items.withLock { $0.sorted() }
     }
 
     /// Pushes a blob by a single request.

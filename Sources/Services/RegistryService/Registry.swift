@@ -13,9 +13,11 @@ import ServiceRuntime
 func makeRegistry(
     _ configuration: RegistryConfiguration, process: ServiceProcess
 ) async throws -> [ServiceProcess.Part] {
-    let storage = try await configuration.storage.open()
+    let rules = configuration.collection.rules
+    let storage = try await configuration.storage.open(grace: rules.grace)
+    let budget = BudgetLedger(storage: storage, rules: rules)
     let api = RegistryAPI(
-        storage: storage, authenticator: try await makeAuthenticator(configuration.authentication),
+        storage: storage, budget: budget, authenticator: try await makeAuthenticator(configuration.authentication),
         limits: configuration.limits, allowsDeletes: configuration.allowsDeletes)
     let health = HealthRoutes(
         checks: [ReadinessCheck("storage") { try await storage.check() }], metrics: process.metrics,
@@ -23,8 +25,29 @@ func makeRegistry(
     let http = HTTPService(
         router: makeRegistryRouter(api, health), listen: configuration.listen,
         server: try makeServer(configuration.tls), logger: process.logger)
-    let expiry = UploadExpiry(storage: storage, age: configuration.uploadExpiry, logger: process.logger)
-    return [.init("uploads", expiry), .init("http", http)]
+    let expiry = UploadExpiry(storage: storage, age: rules.uploadExpiry, logger: process.logger)
+    let collector = Collector(storage: storage, rules: rules, budget: budget, logger: process.logger)
+    return [.init("uploads", expiry)] + collecting(collector, configuration) + [.init("http", http)]
+}
+
+/// The parts that collect: regularly, and by command where the storage is a folder.
+private func collecting(
+    _ collector: Collector, _ configuration: RegistryConfiguration
+) -> [ServiceProcess.Part] {
+    var parts: [ServiceProcess.Part] = []
+    if let interval = configuration.collection.interval {
+        parts.append(.init("collection", RegularCollection(collector: collector, interval: interval)))
+    }
+    guard case .folder(let root) = configuration.storage.place else { return parts }
+    let path = StorageLayout(root: root).control
+    if let control = ControlSocket(path: path, collector: collector) {
+        parts.append(.init("control", control))
+    } else {
+        collector.logger.warning(
+            "The folder's path is too long for a socket; collections run by their interval only",
+            metadata: ["path": "\(path)"])
+    }
+    return parts
 }
 
 /// The routes of a registry with the middleware around them.

@@ -1,7 +1,8 @@
+import ObjectStorage
 import OCIRegistry
 import ServiceRuntime
 
-/// The registry's command line: `registry [serve]` and `registry verify`.
+/// The registry's command line: `registry [serve]`, `registry verify`, `registry collect` and `registry explain`.
 package enum RegistryCommand {
     /// Runs a command and ends the process.
     ///
@@ -19,14 +20,30 @@ package enum RegistryCommand {
                 let settings = StorageSettings(reader: &reader)
                 try reader.validate()
                 guard case .folder(let root) = settings.place else {
-                    throw Failure(description: "verify reads folders; an s3:// service checks its own objects")
+                    throw CommandFailure(description: "verify reads folders; an s3:// service checks its own objects")
                 }
                 try verify(root)
             }
-        default:
-            await ServiceProcess.command(name: "registry") { _, _ in
-                throw Failure(description: "usage: registry [serve | verify]")
+        case ["collect"], ["collect", "--dry-run"]:
+            await ServiceProcess.command(name: "registry") { reader, process in
+                let command = CollectCommand(reader: &reader, logger: process.logger)
+                try reader.validate()
+                try await command.run(isDryRun: arguments.last == "--dry-run")
             }
+        default:
+            await explainOrRefuse(arguments)
+        }
+    }
+
+    private static func explainOrRefuse(_ arguments: [String]) async -> Never {
+        await ServiceProcess.command(name: "registry") { reader, _ in
+            guard arguments.count == 2, arguments.first == "explain", let text = arguments.last else {
+                throw CommandFailure(
+                    description: "usage: registry [serve | verify | collect [--dry-run] | explain DIGEST]")
+            }
+            let settings = StorageSettings(reader: &reader)
+            try reader.validate()
+            for line in try await explain(try ImageDigest(text), settings) { print(line) }
         }
     }
 
@@ -37,13 +54,28 @@ package enum RegistryCommand {
         for line in report.broken { print(line) }
         print("\(report.checked) pieces of content, \(report.bytes) bytes read")
         guard report.isGood else {
-            throw Failure(
+            throw CommandFailure(
                 description: "\(report.damaged.count) pieces of content are damaged and \(report.broken.count) "
                     + "entries of repositories are affected; push the images again to repair them")
         }
     }
 
-    private struct Failure: Error, CustomStringConvertible {
-        let description: String
+    /// Who holds a digest, a line each. Only reads, so it may run beside a serving registry.
+    private static func explain(_ digest: ImageDigest, _ settings: StorageSettings) async throws -> [String] {
+        var explanation = Explanation(of: digest)
+        if let bucket = try await settings.openBucket(grace: .seconds(3600)) {
+            for name in try await bucket.catalog() {
+                explanation.add(try await bucket.snapshot(of: bucket.listing(of: name), readingTags: true))
+            }
+        } else if case .folder(let root) = settings.place {
+            let metadata = RepositoryFiles(layout: StorageLayout(root: root), files: FileTree(isDurable: false))
+            for name in try metadata.repositories() { explanation.add(try metadata.snapshot(of: name)) }
+        }
+        return explanation.lines.isEmpty ? ["\(digest): no repository refers to it"] : explanation.lines
     }
+}
+
+/// Why a command did not do what it should.
+struct CommandFailure: Error, CustomStringConvertible {
+    let description: String
 }

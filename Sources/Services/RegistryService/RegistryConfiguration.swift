@@ -15,7 +15,7 @@ import ServiceRuntime
 /// - `REGISTRY_TLS_CERTIFICATE`, `REGISTRY_TLS_KEY`: PEM files; both or none.
 /// - `REGISTRY_MANIFEST_LIMIT`: bytes, default 4194304. `REGISTRY_BLOB_LIMIT`: bytes, default 64 GiB.
 /// - `REGISTRY_ALLOW_MISSING_BLOBS`: whether images may be pushed without all their blobs, default false.
-/// - `REGISTRY_UPLOAD_EXPIRY`: seconds after which an abandoned upload is removed, default 86400.
+/// - What is kept for how long, and how much: see ``CollectionSettings``.
 struct RegistryConfiguration: Sendable {
     /// How callers are recognised.
     enum Authentication: Hashable, Sendable {
@@ -44,7 +44,7 @@ struct RegistryConfiguration: Sendable {
     let allowsDeletes: Bool
     let tls: TLSFiles?
     let limits: RegistryLimits
-    let uploadExpiry: Duration
+    let collection: CollectionSettings
 
     init(reader: inout ConfigurationReader) {
         listen = reader.listen("REGISTRY_LISTEN", default: "127.0.0.1:5000")
@@ -59,7 +59,7 @@ struct RegistryConfiguration: Sendable {
         limits.blobSize = reader.integer("REGISTRY_BLOB_LIMIT", default: defaults.blobSize, in: 1...Int.max)
         limits.allowsMissingBlobs = reader.flag("REGISTRY_ALLOW_MISSING_BLOBS", default: false)
         self.limits = limits
-        uploadExpiry = reader.duration("REGISTRY_UPLOAD_EXPIRY", default: .seconds(86400))
+        collection = CollectionSettings(reader: &reader)
     }
 
     private static func authentication(_ reader: inout ConfigurationReader) -> Authentication {

@@ -36,14 +36,27 @@ struct StorageSettings: Sendable {
     }
 
     /// Opens the storage.
-    func open() async throws -> any RegistryStorage {
+    ///
+    /// - Parameter grace: how long something that nothing needs stays.
+    func open(grace: Duration) async throws -> any RegistryStorage {
         switch place {
-        case .folder(let root):
-            return try await FolderStorage(root: root, isDurable: isDurable)
-        case .bucket(let url, let accessKey, let secretKey):
-            let store = try await S3ObjectStore.open(url: url, accessKey: accessKey, secretKey: secretKey)
-            return BucketStorage(store: store, redirects: redirects)
+        case .folder(let root): try await FolderStorage(root: root, isDurable: isDurable, grace: grace)
+        case .bucket: try await bucket(grace: grace)
         }
+    }
+
+    /// Opens the bucket; nil when the storage is a folder.
+    func openBucket(grace: Duration) async throws -> BucketStorage? {
+        guard case .bucket = place else { return nil }
+        return try await bucket(grace: grace)
+    }
+
+    private func bucket(grace: Duration) async throws -> BucketStorage {
+        guard case .bucket(let url, let accessKey, let secretKey) = place else {
+            preconditionFailure("only called for a bucket")
+        }
+        let store = try await S3ObjectStore.open(url: url, accessKey: accessKey, secretKey: secretKey)
+        return BucketStorage(store: store, redirects: redirects, grace: grace)
     }
 
     private static func check(_ text: String) throws(InvalidValue) -> String {

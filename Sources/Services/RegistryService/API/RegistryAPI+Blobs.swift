@@ -22,7 +22,7 @@ extension RegistryAPI {
         }
         let blob = try await visibleBlob(digest, in: name, context)
         // A client that finds a blob does not push it, so its age begins anew.
-        if request.method == .head { try await storage.keepBlob(digest, in: name) }
+        if request.method == .head, try await !storage.keepBlob(digest, in: name) { throw Self.unknown(digest) }
         return try await serve(blob, request)
     }
 

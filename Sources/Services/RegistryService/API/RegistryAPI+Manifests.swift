@@ -33,7 +33,13 @@ extension RegistryAPI {
         if request.headers[.ifNoneMatch]?.contains("\"\(manifest.digest)\"") == true {
             return .empty(.notModified, fields)
         }
-        guard request.method != .head else { return .head(.ok, fields, length: manifest.bytes.count) }
+        if request.method == .head {
+            // A client that finds a manifest by its digest does not push it.
+            if case .digest = reference, try await !storage.keepManifest(manifest.digest, in: name) {
+                throw Self.unknown(reference)
+            }
+            return .head(.ok, fields, length: manifest.bytes.count)
+        }
         return Response(
             status: .ok, headers: fields, body: .init(byteBuffer: ByteBuffer(bytes: manifest.bytes)))
     }
@@ -52,9 +58,10 @@ extension RegistryAPI {
         } catch {
             throw RegistryError(.manifestInvalid, error.reason)
         }
-        try await storage.store(
-            ManifestPush(manifest: manifest, bytes: bytes, digest: digest, tags: tags), in: name,
-            requiringBlobs: !limits.allowsMissingBlobs)
+        let push = ManifestPush(manifest: manifest, bytes: bytes, digest: digest, tags: tags)
+        try await budget.admit(bytes.count, to: name) {
+            try await storage.store(push, in: name, requiringBlobs: !limits.allowsMissingBlobs)
+        }
         var fields: HTTPFields = [
             .location: "/v2/\(name)/manifests/\(digest)", .dockerContentDigest: "\(digest)", .contentLength: "0",
         ]
@@ -119,7 +126,7 @@ extension RegistryAPI {
         return .empty(.accepted, [.contentLength: "0"])
     }
 
-    private static func unknown(_ reference: ManifestReference) -> RegistryError {
+    static func unknown(_ reference: ManifestReference) -> RegistryError {
         let text =
             switch reference {
             case .tag(let tag): "\(tag)"

@@ -42,8 +42,8 @@ extension RegistryAPI {
         let record = UploadRecord(repository: name, algorithm: digest.algorithm)
         let upload = try await storage.beginUpload(record)
         do {
-            try await receive(request, into: upload)
-            try await upload.commit(as: digest)
+            try await receive(request, into: upload, name)
+            try await commit(upload, as: digest, in: name)
         } catch {
             // The failure that brought us here is the one to report; what stays expires.
             try? await upload.cancel()
@@ -101,7 +101,7 @@ extension RegistryAPI {
             throw Self.translated(error)
         }
         do {
-            try await upload.commit(as: digest)
+            try await commit(upload, as: digest, in: name)
         } catch let error as RegistryError where error.code == .digestInvalid && received > 0 {
             // The wrong bytes may be the ones just sent and cannot be taken back: the upload is lost.
             try await upload.cancel()
@@ -132,7 +132,7 @@ extension RegistryAPI {
                 throw RegistryError(.sizeInvalid, "Content-Range and Content-Length contradict each other.")
             }
         }
-        let received = try await receive(request, into: upload)
+        let received = try await receive(request, into: upload, name)
         if let announced, announced.count != received {
             throw RegistryError(.sizeInvalid, "The chunk has another length than its Content-Range.")
         }
@@ -140,15 +140,31 @@ extension RegistryAPI {
     }
 
     @discardableResult
-    private func receive(_ request: Request, into upload: any OpenUpload) async throws -> Int {
-        let room = limits.blobSize - upload.size
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > room {
-            throw RegistryError(.uploadTooLarge, "The upload is longer than this registry accepts.")
+    private func receive(
+        _ request: Request, into upload: any OpenUpload, _ name: RepositoryName
+    ) async throws -> Int {
+        var room = limits.blobSize - upload.size
+        var refusal = RegistryError(.uploadTooLarge, "The upload is longer than this registry accepts.")
+        let length = request.headers[.contentLength].flatMap { Int($0) }
+        if let length, length > room { throw refusal }
+        if budget.limits(name) {
+            try await budget.check(upload.size + (length ?? 0), in: name)
+            if let left = try await budget.room(in: name), left - upload.size < room {
+                room = max(0, left - upload.size)
+                refusal = RegistryError.overBudget(left, upload.size)
+            }
         }
         let before = upload.size
         defer { metrics.countReceived(upload.size - before) }
-        let receiver = UploadReceiver(upload: upload, limit: room)
-        return try await receiver.receive(request.body)
+        return try await UploadReceiver(upload: upload, limit: room, refusal: refusal).receive(request.body)
+    }
+
+    /// Makes an upload a blob if the budget allows; content the repository shows already takes nothing of it.
+    private func commit(_ upload: any OpenUpload, as digest: ImageDigest, in name: RepositoryName) async throws {
+        guard budget.limits(name), try await storage.blobSize(digest, in: name) == nil else {
+            return try await upload.commit(as: digest)
+        }
+        try await budget.admit(upload.size, to: name) { try await upload.commit(as: digest) }
     }
 
     private func returnAfterFailure(_ upload: any OpenUpload, _ error: any Error) async {

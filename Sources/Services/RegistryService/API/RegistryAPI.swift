@@ -26,6 +26,7 @@ struct RegistryAPI: Sendable {
     static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete]
 
     let storage: any RegistryStorage
+    let budget: BudgetLedger
     let authenticator: any Authenticator
     let limits: RegistryLimits
     let allowsDeletes: Bool
@@ -96,7 +97,7 @@ struct RegistryAPI: Sendable {
         }
         switch resource {
         case .base: return .json(#"{}"#)
-        case .extensions: return .json(#"{"extensions":[]}"#)
+        case .extensions: return .json(Self.extensions)
         case .catalog: return try await catalog(request)
         case .blob(let name, let digest): return try await blob(request, name, digest, context)
         case .uploads(let name): return try await beginUpload(request, name, grant)
@@ -104,6 +105,8 @@ struct RegistryAPI: Sendable {
         case .manifest(let name, let reference): return try await manifest(request, name, reference)
         case .tags(let name): return try await tags(request, name)
         case .referrers(let name, let digest): return try await referrers(request, name, digest)
+        case .holds(let name): return try await holds(name)
+        case .hold(let name, let digest): return try await hold(request, name, digest)
         }
     }
 

@@ -107,6 +107,12 @@ extension RegistryError {
             .digestInvalid, "The uploaded content does not have the digest given.", detail: ["digest": "\(digest)"])
     }
 
+    static func held(_ digest: ImageDigest, by holder: HoldName) -> RegistryError {
+        RegistryError(
+            .denied, "\(holder) needs this content, so it cannot be deleted before the hold ends.",
+            detail: ["digest": "\(digest)", "holder": "\(holder)"])
+    }
+
     static let uploadInUse = RegistryError(
         .rangeInvalid, "Another request is using this upload; ask for its status and continue from there.")
 

@@ -33,6 +33,9 @@ enum RegistryResource: Hashable, Sendable {
     case manifest(RepositoryName, ManifestReference)
     case tags(RepositoryName)
     case referrers(RepositoryName, ImageDigest)
+    /// The held manifests of a repository.
+    case holds(RepositoryName)
+    case hold(RepositoryName, ImageDigest)
 
     /// Reads a path below `/v2`.
     init(path: String) throws(RegistryError) {
@@ -59,6 +62,8 @@ enum RegistryResource: Hashable, Sendable {
         case .manifest: "manifest"
         case .tags: "tags"
         case .referrers: "referrers"
+        case .holds: "holds"
+        case .hold: "hold"
         }
     }
 
@@ -66,7 +71,8 @@ enum RegistryResource: Hashable, Sendable {
     var methods: [HTTPRequest.Method] {
         switch self {
         case .base: [.get, .head]
-        case .catalog, .extensions, .tags, .referrers: [.get, .head]
+        case .catalog, .extensions, .tags, .referrers, .holds: [.get, .head]
+        case .hold: [.put, .delete]
         case .blob: [.get, .head, .delete]
         case .uploads: [.post]
         case .upload: [.get, .patch, .put, .delete]
@@ -95,6 +101,12 @@ enum RegistryResource: Hashable, Sendable {
             let name = try RepositoryName(parts.dropLast(3).joined(separator: "/"))
             guard !last.isEmpty else { return .uploads(name) }
             return UploadID(last).map { .upload(name, $0) }
+        }
+        if parts.suffix(2) == ["_collection", "holds"] {
+            return .holds(try RepositoryName(parts.dropLast(2).joined(separator: "/")))
+        }
+        if parts.suffix(3).prefix(2) == ["_collection", "holds"] {
+            return .hold(try RepositoryName(parts.dropLast(3).joined(separator: "/")), try ImageDigest(last))
         }
         let name = parts.dropLast(2).joined(separator: "/")
         switch parts[parts.endIndex - 2] {

@@ -8,6 +8,8 @@ struct UploadReceiver: Sendable {
     let upload: any OpenUpload
     /// How many bytes this request may add.
     let limit: Int
+    /// What is answered past the limit.
+    let refusal: RegistryError
 
     /// Appends the body and tells its length.
     ///
@@ -21,7 +23,7 @@ struct UploadReceiver: Sendable {
             for try await buffer in body {
                 total += buffer.readableBytes
                 guard total <= limit else {
-                    throw RegistryError(.uploadTooLarge, "The upload is longer than this registry accepts.")
+                    throw refusal
                 }
                 pending.append(buffer)
                 pendingCount += buffer.readableBytes

@@ -8,6 +8,8 @@ struct ResourceAccess: Hashable, Sendable {
         case pull
         case push
         case delete
+        /// Keeping manifests from going, and ending that.
+        case hold
         case all = "*"
     }
 
@@ -57,7 +59,8 @@ extension RegistryResource {
         case .base, .extensions: []
         case .catalog: [.catalog]
         case .uploads(let name), .upload(let name, _): [.repository(name, .pull, .push)]
-        case .blob(let name, _), .manifest(let name, _), .tags(let name), .referrers(let name, _):
+        case .hold(let name, _): [.repository(name, .hold)]
+        case .blob(let name, _), .manifest(let name, _), .tags(let name), .referrers(let name, _), .holds(let name):
             switch method {
             case .get, .head: [.repository(name, .pull)]
             case .delete: [.repository(name, .delete)]

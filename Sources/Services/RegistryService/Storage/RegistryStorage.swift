@@ -36,10 +36,13 @@ protocol BlobStore: Sendable {
     ) async throws -> RepositoryName?
 
     /// Takes a blob out of a repository; false when it was not there. The content goes when nothing refers to it.
+    ///
+    /// - Throws: `DENIED` when a held manifest needs it.
     func removeBlob(_ digest: ImageDigest, from name: RepositoryName) async throws -> Bool
 
-    /// Tells a collection that a client relies on a blob it found instead of pushing it.
-    func keepBlob(_ digest: ImageDigest, in name: RepositoryName) async throws
+    /// Tells a collection that a client relies on a blob it found instead of pushing it; false when it is about to go,
+    /// so that the client has to push it.
+    func keepBlob(_ digest: ImageDigest, in name: RepositoryName) async throws -> Bool
 }
 
 /// The manifests, tags and referrers of repositories.
@@ -53,7 +56,13 @@ protocol ManifestStore: Sendable {
     ///   Manifests listed by an index and the subject may be missing.
     func store(_ push: ManifestPush, in name: RepositoryName, requiringBlobs: Bool) async throws
 
+    /// Tells a collection that a client relies on a manifest it found instead of pushing it; false when it is about to
+    /// go.
+    func keepManifest(_ digest: ImageDigest, in name: RepositoryName) async throws -> Bool
+
     /// Removes a manifest with the tags that point to it; false when it was not there.
+    ///
+    /// - Throws: `DENIED` when it is held or a held one needs it.
     func removeManifest(_ digest: ImageDigest, from name: RepositoryName) async throws -> Bool
 
     /// Removes a tag; false when it was not there.
@@ -121,8 +130,32 @@ struct UploadCount: Hashable, Sendable {
     var removed = 0
 }
 
+/// Holds: manifests that must not go, and who needs them.
+protocol HoldStore: Sendable {
+    /// Holds a manifest with everything it needs; false when it is not in the repository.
+    func hold(_ digest: ImageDigest, in name: RepositoryName, for holder: HoldName) async throws -> Bool
+
+    /// Ends a hold; false when there was none.
+    func release(_ digest: ImageDigest, in name: RepositoryName, for holder: HoldName) async throws -> Bool
+
+    /// The held manifests of a repository and who holds them.
+    func holds(in name: RepositoryName) async throws -> [ImageDigest: Set<HoldName>]
+}
+
+/// Removing what nobody needs, beside requests.
+protocol CollectedStorage: Sendable {
+    /// Removes what nothing refers to and what the rules let go.
+    func collect(_ run: CollectionRun) async throws -> CollectionReport
+
+    /// The bytes of a repository's blobs and manifests.
+    func usage(of name: RepositoryName) async throws -> Int
+
+    /// The bytes of all content.
+    func totalUsage() async throws -> Int
+}
+
 /// Everything the API keeps.
-protocol RegistryStorage: BlobStore, ManifestStore, UploadStore {
+protocol RegistryStorage: BlobStore, ManifestStore, UploadStore, HoldStore, CollectedStorage {
     /// Makes sure that the storage can be used; for readiness.
     func check() async throws
 }

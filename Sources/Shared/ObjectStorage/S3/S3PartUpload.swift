@@ -1,4 +1,5 @@
 import CurlTransfer
+package import FoundationEssentials
 import HTTPTypes
 
 /// An object that is sent in parts and appears when they are put together.
@@ -73,6 +74,18 @@ extension S3ObjectStore {
     /// Continues an upload begun elsewhere; nothing is sent.
     package func parts(_ key: ObjectKey, id: String, tags: [String]) -> S3PartUpload {
         S3PartUpload(id: id, tags: tags, key: fullKey(key), connection: connection)
+    }
+
+    /// Uploads in parts below a prefix that were begun and neither completed nor aborted; at most a thousand of them.
+    package func openParts(prefix: String) async throws -> [(upload: S3PartUpload, begun: Date)] {
+        let query = [("uploads", ""), ("prefix", connection.location.prefix + prefix), ("max-uploads", "1000")]
+        let reply = S3Reply(try await connection.expectSuccess(S3Connection.Call(method: .get, query: query)).body)
+        return reply.elements("Upload").compactMap { entry in
+            guard let key = entry.value("Key"), let id = entry.value("UploadId"),
+                let begun = entry.value("Initiated").flatMap({ S3Reply.date(ofListing: $0) })
+            else { return nil }
+            return (S3PartUpload(id: id, tags: [], key: key, connection: connection), begun)
+        }
     }
 
     /// A URL by which anybody may read the object until `lifetime` is over.

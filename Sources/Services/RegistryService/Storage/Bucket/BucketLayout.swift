@@ -10,6 +10,7 @@ import OCIRegistry
 /// repositories/<name>/_tags/<tag>                                   the digest and object a tag points to
 /// repositories/<name>/_tagged/<digest>/<tag>                        the tag pointed to the digest once
 /// repositories/<name>/_referrers/<subject>/<digest>                 the descriptor of a manifest about the subject
+/// repositories/<name>/_holds/<digest>/<holder>                      the manifest must not go: the holder needs it
 /// catalog/<name>                                                    the repository exists; slashes are written +
 /// uploads/<id>/state, uploads/<id>/tail-<n>                         an upload that goes on
 /// ```
@@ -47,6 +48,12 @@ struct BucketLayout: Sendable {
 
     func referrer(_ digest: ImageDigest, of subject: ImageDigest, in name: RepositoryName) -> String {
         referrers(of: subject, in: name) + Self.flat(digest)
+    }
+
+    func holds(_ name: RepositoryName) -> String { "\(repository(name))_holds/" }
+
+    func holders(of digest: ImageDigest, in name: RepositoryName) -> String {
+        "\(holds(name))\(Self.flat(digest))/"
     }
 
     let catalog = "catalog/"

@@ -66,7 +66,10 @@ struct ObjectEntry: Hashable, Sendable {
     /// The name below the digest: an object, for blobs with its size.
     let name: String
     let listed: Date
+    /// When it was condemned; a mark that is older than the entry does not count.
     let condemned: Date?
+    /// Whether there is a mark, even one that does not count.
+    let hasMark: Bool
 
     /// The stored object.
     var object: String { name.split(separator: "-").first.map(String.init) ?? name }
@@ -81,14 +84,20 @@ struct ObjectEntry: Hashable, Sendable {
             marks[String(entry.name.dropLast(BucketLayout.condemned.count))] = entry.modified
         }
         return entries.filter { !$0.name.hasSuffix(BucketLayout.condemned) }
-            .map { ObjectEntry(name: $0.name, listed: $0.modified, condemned: marks[$0.name]) }
+            .map { entry in
+                let mark = marks[entry.name]
+                return ObjectEntry(
+                    name: entry.name, listed: entry.modified,
+                    condemned: mark.flatMap { $0 > entry.modified ? $0 : nil },
+                    hasMark: mark != nil)
+            }
             .sorted { ($0.condemned == nil ? 1 : 0, $0.listed) > ($1.condemned == nil ? 1 : 0, $1.listed) }
     }
 
-    /// Whether a push may rely on the entry: nothing condemned for less than half the grace period is removed before
-    /// the push has left its trace.
+    /// Whether a push may rely on the entry: what is condemned goes after half the grace period, so a push that sees it
+    /// in the first half of that leaves its trace in time.
     func isUsable(at now: Date = .now, grace: Duration) -> Bool {
         guard let condemned else { return true }
-        return now.timeIntervalSince(condemned) < Double(grace.components.seconds) / 2
+        return now.timeIntervalSince(condemned) < grace.seconds / 4
     }
 }

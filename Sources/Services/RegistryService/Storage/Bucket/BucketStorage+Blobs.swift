@@ -55,12 +55,9 @@ extension BucketStorage {
     func removeBlob(_ digest: ImageDigest, from name: RepositoryName) async throws -> Bool {
         let prefix = layout.links(digest, in: name)
         let entries = try await objects.list(prefix)
+        if !entries.isEmpty { try await refuseHeld(digest, in: name) }
         for entry in entries { try await objects.remove(prefix + entry.name) }
         return !entries.isEmpty
-    }
-
-    func keepBlob(_ digest: ImageDigest, in name: RepositoryName) async throws {
-        // Condemned entries stay usable for half the grace period, so there is no age to reset.
     }
 
     /// Makes finished content visible as a blob. Content of the digest that is there already is used instead.

@@ -70,7 +70,11 @@ extension BucketStorage {
         try await register(name)
         let prefix = layout.manifests(push.digest, in: name)
         let record = push.record()
-        let known = ObjectEntry.read(try await objects.list(prefix)).first { $0.isUsable(grace: grace) }
+        // An entry that is older than this might be condemned in a moment; a new one begins a new life.
+        let young = grace.seconds / 4
+        let known = ObjectEntry.read(try await objects.list(prefix)).first {
+            $0.condemned == nil && -$0.listed.timeIntervalSinceNow < young
+        }
         let object = known?.object ?? Self.newObject()
         if known == nil {
             try await objects.write(prefix + object, try BucketManifest(record: record, bytes: push.bytes).encoded())
@@ -99,6 +103,8 @@ extension BucketStorage {
         let prefix = layout.manifests(digest, in: name)
         let entries = try await objects.list(prefix)
         guard !entries.isEmpty else { return false }
+        try await refuseHeld(digest, in: name)
+        let found = try await manifest(digest, in: name)
         let tagged = layout.tagged(digest, in: name)
         for entry in try await objects.list(tagged) {
             // A name that is no tag was not made by the registry.
@@ -107,10 +113,14 @@ extension BucketStorage {
             }
             try await objects.remove(tagged + entry.name)
         }
-        if let subject = try await manifest(digest, in: name)?.record.subject {
+        if let subject = found?.record.subject {
             try await objects.remove(layout.referrer(digest, of: subject, in: name))
         }
         for entry in entries { try await objects.remove(prefix + entry.name) }
+        guard let found, try await !objects.list(layout.holders(of: digest, in: name)).isEmpty else { return true }
+        // The hold came while the manifest went: the holder has been promised that it stays.
+        let back = BucketManifest(record: found.record, bytes: found.bytes)
+        try await objects.write(prefix + Self.newObject(), try back.encoded())
         return true
     }
 

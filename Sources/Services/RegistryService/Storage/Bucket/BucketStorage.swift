@@ -12,14 +12,16 @@ import Synchronization
 struct BucketStorage: RegistryStorage {
     let layout = BucketLayout()
     let objects: BucketObjects
-    /// How long an entry stays after it was condemned.
-    let grace = Duration.seconds(3600)
+    /// How long something that nothing needs stays.
+    let grace: Duration
     /// Whether clients are sent to the service for content.
     let redirects: Bool
     let uploads: BucketUploads
+    let knownManifests = KnownManifests()
     private let known = KnownRepositories()
 
-    init(store: S3ObjectStore, redirects: Bool = false) {
+    init(store: S3ObjectStore, redirects: Bool = false, grace: Duration = .seconds(3600)) {
+        self.grace = grace
         objects = BucketObjects(store: store)
         self.redirects = redirects
         uploads = BucketUploads(objects: objects)

@@ -43,20 +43,42 @@ actor BucketUploads {
         if idle.count > Self.idleLimit, let any = idle.keys.first { idle[any] = nil }
     }
 
-    /// Removes uploads nobody has continued since `limit`.
+    /// Removes uploads nobody has continued since `limit`, and what is left of those that never came to a state.
     func expire(before limit: Date, storage: BucketStorage) async throws -> UploadCount {
         var count = UploadCount()
-        for entry in try await objects.list(layout.uploads) where entry.name.hasSuffix("/state") {
-            guard let id = UploadID(String(entry.name.dropLast("/state".count))), !busy.contains(id),
-                entry.modified < limit, let bytes = try await objects.read(layout.uploadState(id)),
-                let state = RecordCoding.decode(BucketUploadState.self, bytes)
-            else {
-                count.open += 1
+        let entries = try await objects.list(layout.uploads)
+        var kept: [UploadID] = []
+        for entry in entries where entry.name.hasSuffix("/state") {
+            guard let id = UploadID(String(entry.name.dropLast("/state".count))) else { continue }
+            guard entry.modified < limit, !busy.contains(id), let state = try await state(of: id) else {
+                kept.append(id)
                 continue
             }
             try await BucketUpload(id: id, state: state, isSaved: true, storage: storage).cancel()
             count.removed += 1
         }
+        count.open = kept.count
+        let known = Set(entries.map(\.name).filter { $0.hasSuffix("/state") }.map { $0.dropLast("/state".count) })
+        for entry in entries where entry.modified < limit {
+            guard let id = entry.name.split(separator: "/").first, !known.contains(id) else { continue }
+            try await objects.remove(layout.uploads + entry.name)
+        }
+        try await abortParts(before: limit, keeping: kept)
         return count
+    }
+
+    /// Drops parts that were sent before `limit` and belong to none of the uploads that go on.
+    private func abortParts(before limit: Date, keeping kept: [UploadID]) async throws {
+        let stale = try await objects.store.openParts(prefix: "data/").filter { $0.begun < limit }
+        guard !stale.isEmpty else { return }
+        var named: Set<String> = []
+        for id in kept {
+            if let parts = try await state(of: id)?.parts { named.insert(parts) }
+        }
+        for open in stale where !named.contains(open.upload.id) { await open.upload.abort() }
+    }
+
+    private func state(of id: UploadID) async throws -> BucketUploadState? {
+        try await objects.read(layout.uploadState(id)).flatMap { RecordCoding.decode(BucketUploadState.self, $0) }
     }
 }

@@ -33,7 +33,11 @@ struct ContentStore: Sendable {
     /// Nil when the same content is there already: then the new file is dropped and the old one's age reset, so that a
     /// collection in progress spares it. Content of another length is damaged and replaced.
     func placement(of path: String, as digest: ImageDigest, size: Int) throws -> FilePlacement? {
-        guard try isPresent(digest, size: size) else { return FilePlacement(layout.blob(digest), movedFrom: path) }
+        guard try isPresent(digest, size: size) else {
+            // The last chunk may have come long ago; the age that counts begins now.
+            try files.touch(path)
+            return FilePlacement(layout.blob(digest), movedFrom: path)
+        }
         try files.remove(path)
         return nil
     }

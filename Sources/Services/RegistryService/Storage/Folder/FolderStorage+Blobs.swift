@@ -41,6 +41,7 @@ extension FolderStorage {
                 ]
                 try files.place(placements.compactMap(\.self))
             }
+            journal.note(digest)
         }
         try await uploads.end(session.id)
     }
@@ -48,7 +49,7 @@ extension FolderStorage {
     /// Makes a blob of one repository visible in another; false when it is not there to be mounted.
     func mount(_ digest: ImageDigest, from source: RepositoryName, to target: RepositoryName) async throws -> Bool {
         try await digests.withKey(digest) {
-            try await threads.run { [content, metadata, layout, files] in
+            let isMounted = try await threads.run { [content, metadata, layout, files] in
                 guard let link = try metadata.link(digest, in: source),
                     try content.status(digest)?.size == link.size, try files.touch(layout.blob(digest))
                 else { return false }
@@ -57,6 +58,8 @@ extension FolderStorage {
                 }
                 return true
             }
+            if isMounted { journal.note(digest) }
+            return isMounted
         }
     }
 
@@ -75,7 +78,10 @@ extension FolderStorage {
     /// Takes a blob out of a repository; false when it was not there. The content goes when nothing refers to it.
     func removeBlob(_ digest: ImageDigest, from name: RepositoryName) async throws -> Bool {
         try await repositories.withKey(name) {
-            try await threads.run { [metadata] in try metadata.removeLink(digest, in: name) }
+            try await threads.run { [metadata] in
+                try metadata.refuseHeld(digest, in: name)
+                return try metadata.removeLink(digest, in: name)
+            }
         }
     }
 }

@@ -46,6 +46,7 @@ extension FolderStorage {
                     }
                     try files.place(placements.compactMap(\.self))
                 }
+                journal.note(digest)
             }
         }
     }
@@ -53,7 +54,10 @@ extension FolderStorage {
     /// Removes a manifest with the tags that point to it; false when it was not there.
     func removeManifest(_ digest: ImageDigest, from name: RepositoryName) async throws -> Bool {
         try await repositories.withKey(name) {
-            try await threads.run { [metadata] in try metadata.removeManifest(digest, in: name) }
+            try await threads.run { [metadata] in
+                try metadata.refuseHeld(digest, in: name)
+                return try metadata.removeManifest(digest, in: name)
+            }
         }
     }
 

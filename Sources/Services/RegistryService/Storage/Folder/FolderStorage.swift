@@ -20,16 +20,21 @@ struct FolderStorage: Sendable {
     let repositories = KeyedQueue<RepositoryName>()
     /// Orders the commit, the linking and the removal of one digest.
     let digests = KeyedQueue<ImageDigest>()
+    /// Remembers what was linked while a collection runs.
+    let journal = LinkJournal()
+    /// How long something that nothing needs stays.
+    let grace: Duration
     private let lock: StorageLock
 
     /// Opens a storage folder, creating it, and removes small files an earlier process left unfinished.
-    init(root: String, isDurable: Bool, threadCount: Int = 16) async throws {
+    init(root: String, isDurable: Bool, grace: Duration = .seconds(3600), threadCount: Int = 16) async throws {
         let layout = StorageLayout(root: root)
         let files = FileTree(isDurable: isDurable)
         let threads = StorageThreads(count: threadCount)
         self.layout = layout
         self.files = files
         self.threads = threads
+        self.grace = grace
         content = ContentStore(layout: layout, files: files)
         metadata = RepositoryFiles(layout: layout, files: files)
         // An upload that is not confirmed yet may be lost with the power; its data is flushed when it becomes a blob.
@@ -45,6 +50,8 @@ struct FolderStorage: Sendable {
             try files.synchronizeDirectory("\(layout.blobs)/sha256")
             try files.synchronizeDirectory(layout.blobs)
             guard let lock = StorageLock(layout.lock) else { throw StorageInUse(root: root) }
+            // A socket a killed process left.
+            try files.remove(layout.control)
             for name in try files.names(in: layout.incoming) { try files.remove("\(layout.incoming)/\(name)") }
             return lock
         }

@@ -50,16 +50,4 @@ extension FolderStorage: RegistryStorage {
         }
         return count
     }
-
-    func keepBlob(_ digest: ImageDigest, in name: RepositoryName) async throws {
-        let path = layout.blobLink(digest, in: name)
-        // Once a minute is enough, because nothing younger than minutes is collected.
-        let isRecent = try await threads.run { [files] in
-            try (files.status(path)?.modified ?? .now).timeIntervalSinceNow > -60
-        }
-        guard !isRecent else { return }
-        try await repositories.withKey(name) {
-            try await threads.run { [files] in _ = try files.touch(path) }
-        }
-    }
 }

@@ -29,8 +29,10 @@ struct RepositoryFiles: Sendable {
         return try placement(of: link, at: path)
     }
 
+    /// Removes the entry of a blob; the content's age begins anew.
     func removeLink(_ digest: ImageDigest, in name: RepositoryName) throws -> Bool {
-        try files.remove(layout.blobLink(digest, in: name))
+        try files.touch(layout.blob(digest))
+        return try files.remove(layout.blobLink(digest, in: name))
     }
 
     // MARK: Manifests
@@ -47,9 +49,14 @@ struct RepositoryFiles: Sendable {
 
     /// Removes a manifest and its tags and referrer entry; tells whether it was there.
     ///
-    /// Tags go first, so none ever points to a manifest that is gone.
+    /// Tags go first, so none ever points to a manifest that is gone. What it needed is not needed from now on, so the
+    /// age of that begins anew.
     func removeManifest(_ digest: ImageDigest, in name: RepositoryName) throws -> Bool {
         guard let record = try manifest(digest, in: name) else { return false }
+        for reference in record.references {
+            try files.touch(layout.blobLink(reference, in: name))
+            try files.touch(layout.manifest(reference, in: name))
+        }
         for tag in try tags(in: name) where try resolve(tag, in: name) == digest {
             try files.remove(layout.tag(tag, in: name))
         }
@@ -72,15 +79,22 @@ struct RepositoryFiles: Sendable {
         return try? ImageDigest(String(decoding: bytes, as: UTF8.self))
     }
 
-    /// What makes a tag point to a digest; nil when it does already.
+    /// What makes a tag point to a digest; nil when it does already, and is as new as one just written then.
+    ///
+    /// The age of the manifest it pointed to begins anew.
     func placement(of tag: ImageTag, to digest: ImageDigest, in name: RepositoryName) throws -> FilePlacement? {
-        if try resolve(tag, in: name) == digest { return nil }
+        if let old = try resolve(tag, in: name) {
+            if old == digest, try files.touch(layout.tag(tag, in: name)) { return nil }
+            try files.touch(layout.manifest(old, in: name))
+        }
         return FilePlacement(
             layout.tag(tag, in: name), bytes: Array("\(digest)".utf8), temporary: layout.temporary())
     }
 
+    /// Removes a tag; the age of the manifest it pointed to begins anew.
     func removeTag(_ tag: ImageTag, in name: RepositoryName) throws -> Bool {
-        try files.remove(layout.tag(tag, in: name))
+        if let digest = try resolve(tag, in: name) { try files.touch(layout.manifest(digest, in: name)) }
+        return try files.remove(layout.tag(tag, in: name))
     }
 
     /// All tags in byte order.

@@ -9,6 +9,7 @@ import OpenSSLCrypto
 /// repositories/<name>/_manifests/<algorithm>/<digest>     what a manifest is and refers to
 /// repositories/<name>/_tags/<tag>                         the digest a tag points to
 /// repositories/<name>/_referrers/<subject>/<digest>       the descriptor of a manifest about the subject
+/// repositories/<name>/_holds/<digest>/<holder>            the manifest must not go, because the holder needs it
 /// uploads/<id>/{data,session}                             an upload that goes on
 /// incoming/<random>                                       a small file being written
 /// ```
@@ -18,6 +19,8 @@ import OpenSSLCrypto
 struct StorageLayout: Sendable {
     let root: String
 
+    /// Where a serving registry listens for the operator's commands.
+    var control: String { "\(root)/control" }
     var lock: String { "\(root)/lock" }
     var blobs: String { "\(root)/blobs" }
     var repositories: String { "\(root)/repositories" }
@@ -55,6 +58,12 @@ struct StorageLayout: Sendable {
 
     func referrer(_ digest: ImageDigest, of subject: ImageDigest, in name: RepositoryName) -> String {
         "\(referrers(of: subject, in: name))/\(digest.algorithm.rawValue)-\(digest.encoded)"
+    }
+
+    func holds(_ name: RepositoryName) -> String { "\(repository(name))/_holds" }
+
+    func holders(of digest: ImageDigest, in name: RepositoryName) -> String {
+        "\(holds(name))/\(digest.algorithm.rawValue)-\(digest.encoded)"
     }
 
     func upload(_ id: UploadID) -> String { "\(uploads)/\(id)" }

@@ -25,7 +25,7 @@ struct StorageVerification: Sendable {
     /// - Parameter progress: called with each piece of damaged content as it is found.
     func run(progress: (ImageDigest) -> Void = { _ in }) throws -> Report {
         var report = Report()
-        for digest in try storedDigests() {
+        for digest in try RepositoryFiles(layout: layout, files: files).contents() {
             report.checked += 1
             if try isWhole(digest, counting: &report.bytes) { continue }
             report.damaged.append(digest)
@@ -33,18 +33,6 @@ struct StorageVerification: Sendable {
         }
         try checkRepositories(&report)
         return report
-    }
-
-    private func storedDigests() throws -> [ImageDigest] {
-        try ImageDigest.Algorithm.allCases.flatMap { algorithm in
-            let folder = "\(layout.blobs)/\(algorithm.rawValue)"
-            return try files.names(in: folder).flatMap { group in
-                // A file whose name is no digest was not made by the registry.
-                try files.names(in: "\(folder)/\(group)").compactMap {
-                    try? ImageDigest(algorithm: algorithm, encoded: $0)
-                }
-            }
-        }
     }
 
     private func isWhole(_ digest: ImageDigest, counting bytes: inout Int) throws -> Bool {

@@ -1,0 +1,267 @@
+import FoundationEssentials
+import OCIRegistry
+import ObjectStorage
+
+/// One collection of a bucket, beside requests of any number of replicas and beside other collections.
+///
+/// Nothing goes at once. What nothing needs for half the grace period is marked as condemned; what is condemned for
+/// another half, and still not needed, goes. A push relies on a condemned entry only in the first half of that time and
+/// leaves its trace at once, so the trace is there when the end is decided. A mark on what is needed again is taken away.
+struct BucketCollection {
+    let storage: BucketStorage
+    let run: CollectionRun
+    private let start = Date.now
+    private var report = CollectionReport()
+    /// The entries of content that repositories refer to, as `<digest>/<object>-<size>`.
+    private var linked: Set<String> = []
+    /// Bytes of manifests, which lie in their repositories.
+    private var manifests = StorageUsage.Amount()
+
+    init(storage: BucketStorage, run: CollectionRun) {
+        self.storage = storage
+        self.run = run
+    }
+
+    mutating func collect() async throws -> CollectionReport {
+        for name in try await storage.catalog() {
+            let listing = try await storage.listing(of: name)
+            let rule = run.rules.rule(for: name)
+            let snapshot = try await storage.snapshot(
+                of: listing, readingTags: rule.keepTags != nil || rule.untaggedAfter != nil)
+            // Half the time passes before something is condemned, half of it afterwards.
+            let plan = RetentionPlan(snapshot, rule: rule, grace: run.rules.grace / 2, now: start)
+            let waiting = try await collectTags(listing, snapshot, plan)
+            try await collectManifests(listing, snapshot, plan.manifests, waiting: waiting)
+            try await collectBlobs(listing, plan)
+        }
+        try await collectContent()
+        report.usage.manifests = manifests
+        return report
+    }
+
+    private mutating func note(_ item: CollectedItem) {
+        report.add(item)
+        run.note(item)
+    }
+
+    // MARK: Condemning
+
+    /// What becomes of an entry.
+    private enum Fate {
+        case stays
+        case goes
+    }
+
+    /// Moves an entry a step towards its end, or back.
+    ///
+    /// - Parameter key: of the entry.
+    private func judge(_ entry: ObjectEntry, key: String, isNeeded: Bool) async throws -> Fate {
+        let mark = key + BucketLayout.condemned
+        guard !isNeeded else {
+            if entry.hasMark, !run.isDryRun { try await storage.objects.remove(mark) }
+            return .stays
+        }
+        if entry.condemned != nil { return isDue(entry) ? .goes : .stays }
+        if start.timeIntervalSince(entry.listed) >= half, !run.isDryRun { try await storage.objects.mark(mark) }
+        return .stays
+    }
+
+    private var half: Double { run.rules.grace.seconds / 2 }
+
+    /// Whether an entry has been condemned for long enough.
+    private func isDue(_ entry: ObjectEntry) -> Bool {
+        entry.condemned.map { start.timeIntervalSince($0) >= half } ?? false
+    }
+
+    private func remove(_ keys: String...) async throws {
+        guard !run.isDryRun else { return }
+        for key in keys { try await storage.objects.remove(key) }
+    }
+
+    // MARK: Repositories
+
+    /// Removes expired tags; a tag whose image goes too stays until all of the image is due.
+    ///
+    /// - Returns: manifests that have to wait for others of their image.
+    private mutating func collectTags(
+        _ listing: BucketListing, _ snapshot: RepositorySnapshot, _ plan: RetentionPlan
+    ) async throws -> Set<ImageDigest> {
+        let due = plan.manifests.filter { listing.manifests[$0]?.first.map(isDue) ?? true }
+        var waiting: Set<ImageDigest> = []
+        var removed: Set<ImageTag> = []
+        for tag in plan.tags {
+            let image = snapshot.closure(of: snapshot.tags[tag].map { [$0.digest] } ?? [])
+                .intersection(plan.manifests)
+            guard image.isSubset(of: due) else {
+                waiting.formUnion(image)
+                continue
+            }
+            try await remove(storage.layout.tag(tag, in: listing.name))
+            removed.insert(tag)
+            note(.tag(listing.name, tag))
+        }
+        if !removed.isEmpty, !run.isDryRun { try await restore(removed, listing) }
+        return waiting
+    }
+
+    /// Puts tags up again that fell although a push wrote them at this moment; it left a mark first.
+    private func restore(_ tags: Set<ImageTag>, _ listing: BucketListing) async throws {
+        let now = try await storage.listing(of: listing.name)
+        for (mark, written) in now.tagged where listing.tagged[mark] != written {
+            let parts = mark.split(separator: "/")
+            guard parts.count == 2, let digest = BucketLayout.digest(flat: parts[0]),
+                let tag = tags.first(where: { "\($0)" == parts[1] }),
+                try await storage.resolve(tag, in: listing.name) == nil
+            else { continue }
+            let target = BucketTag(digest: digest, object: BucketStorage.newObject())
+            try await storage.objects.write(
+                storage.layout.tag(tag, in: listing.name), try RecordCoding.encode(target))
+        }
+    }
+
+    private mutating func collectManifests(
+        _ listing: BucketListing, _ snapshot: RepositorySnapshot, _ doomed: Set<ImageDigest>,
+        waiting: Set<ImageDigest>
+    ) async throws {
+        let name = listing.name
+        for (digest, entries) in listing.manifests {
+            let prefix = storage.layout.manifests(digest, in: name)
+            let record = snapshot.manifests[digest]?.record
+            manifests.add(record?.size ?? 0)
+            for (index, entry) in entries.enumerated() {
+                // One entry serves; the others came from pushes of the same manifest.
+                let isNeeded = index == 0 && !doomed.contains(digest) && record != nil
+                let fate = try await judge(entry, key: prefix + entry.name, isNeeded: isNeeded)
+                guard case .goes = fate, !waiting.contains(digest) else { continue }
+                try await remove(prefix + entry.name, prefix + entry.name + BucketLayout.condemned)
+                guard entries.count == 1 else { continue }
+                note(.manifest(name, digest))
+                try await removeTraces(of: digest, record, listing)
+            }
+        }
+    }
+
+    /// Removes what led to a manifest that is gone, unless a push has brought it back meanwhile.
+    private func removeTraces(
+        of digest: ImageDigest, _ record: ManifestRecord?, _ listing: BucketListing
+    ) async throws {
+        guard !run.isDryRun else { return }
+        let reference = ManifestReference.digest(digest)
+        if let subject = record?.subject, try await storage.manifest(reference, in: listing.name) == nil {
+            let key = storage.layout.referrer(digest, of: subject, in: listing.name)
+            try await storage.objects.remove(key)
+            if let back = try await storage.manifest(reference, in: listing.name) {
+                let manifest = try Manifest(back.bytes, contentType: back.record.mediaType)
+                let push = ManifestPush(manifest: manifest, bytes: back.bytes, digest: digest, tags: [])
+                try await storage.objects.write(key, try RecordCoding.encode(push.descriptor()))
+            }
+        }
+        try await removeTagMarks(of: digest, listing)
+    }
+
+    private func removeTagMarks(of digest: ImageDigest, _ listing: BucketListing) async throws {
+        let folder = BucketLayout.flat(digest) + "/"
+        for mark in listing.tagged.keys where mark.hasPrefix(folder) {
+            let text = mark.dropFirst(folder.count)
+            // A name that is no tag was not made by the registry.
+            let tag = try? ImageTag(String(text))
+            if let tag, try await storage.resolve(tag, in: listing.name)?.digest == digest { continue }
+            try await remove(storage.layout.tagged(digest, in: listing.name) + text)
+        }
+    }
+
+    private mutating func collectBlobs(_ listing: BucketListing, _ plan: RetentionPlan) async throws {
+        let name = listing.name
+        for (digest, entries) in listing.blobs {
+            let prefix = storage.layout.links(digest, in: name)
+            // Of several entries the first that is whole serves. Where none is, all stay and tell of the damage.
+            let preferred = entries.count == 1 ? entries.first : try await storage.firstWhole(entries)
+            for entry in entries {
+                let isNeeded = (preferred ?? entry) == entry && !plan.blobs.contains(digest)
+                if case .goes = try await judge(entry, key: prefix + entry.name, isNeeded: isNeeded) {
+                    try await remove(prefix + entry.name, prefix + entry.name + BucketLayout.condemned)
+                    note(.blob(name, digest))
+                } else {
+                    linked.insert("\(digest.algorithm.rawValue)/\(digest.encoded)/\(entry.name)")
+                }
+            }
+        }
+    }
+
+    // MARK: Content
+
+    private mutating func collectContent() async throws {
+        // Objects before entries, because an entry is written after its object.
+        let stored = try await storage.objects.list("data/")
+        var sizes: [String: Int] = [:]
+        for object in stored { sizes[object.name] = object.size }
+        var named: Set<String> = []
+        for (digest, entries) in try await storage.contentEntries() {
+            for entry in entries {
+                let size = sizes[entry.object] ?? 0
+                named.insert(entry.object)
+                let isNeeded = linked.contains("\(digest)/\(entry.name)")
+                let key = "blobs/\(digest)/\(entry.name)"
+                guard case .goes = try await judge(entry, key: key, isNeeded: isNeeded) else {
+                    if isNeeded { report.usage.blobs.add(size) } else { report.usage.unreferenced.add(size) }
+                    continue
+                }
+                // The content first: what is left after a crash is found again by its entry.
+                try await remove(storage.layout.data(entry.object), key, key + BucketLayout.condemned)
+                note(.content(digest.replacing("/", with: ":"), bytes: size))
+            }
+        }
+        for object in stored where !named.contains(object.name) {
+            let isOld = start.timeIntervalSince(object.modified) >= run.rules.grace.seconds
+            guard isOld else {
+                report.usage.unreferenced.add(object.size)
+                continue
+            }
+            try await remove(storage.layout.data(object.name))
+            note(.remains("object data/\(object.name) of a push that did not end, \(object.size) bytes"))
+        }
+    }
+}
+
+extension BucketStorage {
+    func collect(_ run: CollectionRun) async throws -> CollectionReport {
+        var collection = BucketCollection(storage: self, run: run)
+        return try await collection.collect()
+    }
+
+    /// The first entry whose content has the right length.
+    func firstWhole(_ entries: [ObjectEntry]) async throws -> ObjectEntry? {
+        for entry in entries where try await objects.size(layout.data(entry.object)) == entry.size { return entry }
+        return nil
+    }
+
+    /// The entries of all content, by `<algorithm>/<digest>`.
+    func contentEntries() async throws -> [String: [ObjectEntry]] {
+        var found: [String: [BucketObjects.Entry]] = [:]
+        for entry in try await objects.list("blobs/") {
+            let parts = entry.name.split(separator: "/")
+            guard parts.count == 3 else { continue }
+            found["\(parts[0])/\(parts[1])", default: []].append(
+                .init(name: String(parts[2]), size: entry.size, modified: entry.modified))
+        }
+        return found.mapValues(ObjectEntry.read)
+    }
+
+    func keepBlob(_ digest: ImageDigest, in name: RepositoryName) async throws -> Bool {
+        let prefix = layout.links(digest, in: name)
+        guard let entry = try await links(digest, in: name).first(where: { $0.isUsable(grace: grace) }) else {
+            return false
+        }
+        // Written anew it is as young as one just pushed, and an older mark does not count.
+        if -entry.listed.timeIntervalSinceNow > grace.seconds / 8 { try await objects.mark(prefix + entry.name) }
+        return true
+    }
+
+    func keepManifest(_ digest: ImageDigest, in name: RepositoryName) async throws -> Bool {
+        let prefix = layout.manifests(digest, in: name)
+        let entries = ObjectEntry.read(try await objects.list(prefix))
+        guard let entry = entries.first(where: { $0.isUsable(grace: grace) }) else { return false }
+        if entry.condemned != nil { try await objects.remove(prefix + entry.name + BucketLayout.condemned) }
+        return true
+    }
+}
