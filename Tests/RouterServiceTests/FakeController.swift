@@ -21,6 +21,7 @@ final class FakeController: Sendable {
         var acknowledged: [Int] = []
         var listeners: [Int: AsyncStream<Void>.Continuation] = [:]
         var nextListener = 0
+        var isWithheld = false
     }
 
     private struct Applied: Decodable {
@@ -51,6 +52,9 @@ final class FakeController: Sendable {
                 certificates: table.certificates),
             announcedAs: changes)
     }
+
+    /// Lets no router have a table any more.
+    func withhold() { state.withLock { $0.isWithheld = true } }
 
     /// Waits until a router has confirmed this version.
     func confirmation(of version: Int) async throws {
@@ -103,7 +107,8 @@ final class FakeController: Sendable {
     /// What a router with version `known` lacks; as the controller, without waiting.
     private func news(since known: Int, takesChanges: Bool) throws -> [UInt8]? {
         try state.withLock { state in
-            guard let table = state.table, table.version != known else { return nil }
+            guard !state.isWithheld, let table = state.table, table.version != known else { return nil }
+            // Changes without a host stand for those of another table, whatever version they name.
             if takesChanges, known > 0, let changes = state.changes, changes.since == known || changes.hosts.isEmpty {
                 state.changes = changes.hosts.isEmpty ? nil : changes
                 return Array(try JSONCoding.encoder.encode(changes))

@@ -36,6 +36,42 @@ final class KeptConnection {
         }
     }
 
+    /// Sends a text and returns all that comes until the other side closes.
+    func sendAndReadToEnd(_ text: String) async throws -> String {
+        if !text.isEmpty { try await outbound.write(ByteBuffer(string: text)) }
+        var received = ""
+        while let part = try await parts.next() { received += String(buffer: part) }
+        return received
+    }
+
+    /// Makes this connection a websocket.
+    func upgrade(_ path: String) async throws {
+        let head = """
+            GET \(path) HTTP/1.1\r\nHost: \(host)\r\nConnection: Upgrade\r\nUpgrade: websocket\r
+            Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n
+            """
+        try await outbound.write(ByteBuffer(string: head))
+        var received = ""
+        while !received.contains("\r\n\r\n") {
+            guard let part = try await parts.next() else { throw Closed(received: received) }
+            received += String(buffer: part)
+        }
+        guard received.hasPrefix("HTTP/1.1 101") else { throw Closed(received: received) }
+    }
+
+    /// Sends a short text over the websocket and returns the one that comes back.
+    func echo(_ text: String) async throws -> String {
+        let bytes = Array(text.utf8)
+        // A text frame with a mask of zeroes.
+        try await outbound.write(ByteBuffer(bytes: [0x81, 0x80 | UInt8(bytes.count), 0, 0, 0, 0] + bytes))
+        var received: [UInt8] = []
+        while received.count < 2 || received.count < 2 + Int(received[1]) {
+            guard let part = try await parts.next() else { throw Closed(received: "\(received)") }
+            received += part.readableBytesView
+        }
+        return String(decoding: received.dropFirst(2), as: UTF8.self)
+    }
+
     /// The body of the answer, which must tell its length.
     func get(_ path: String) async throws -> String {
         try await outbound.write(ByteBuffer(string: "GET \(path) HTTP/1.1\r\nHost: \(host)\r\n\r\n"))

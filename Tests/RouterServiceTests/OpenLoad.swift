@@ -1,4 +1,5 @@
 import Synchronization
+import TestSupport
 
 /// A load whose requests start at fixed moments, none waiting for another's answer: a slow server cannot hide from it.
 final class OpenLoad: Sendable {
@@ -23,6 +24,12 @@ final class OpenLoad: Sendable {
     var failures: [String] { state.withLock { $0.failures } }
     /// The longest any answer took.
     var slowest: Duration { state.withLock { $0.slowest } }
+
+    /// Waits until `count` more requests were sent and the ones before them answered.
+    func advance(by count: Int) async throws {
+        let reached = started
+        try await eventually("\(count) requests") { started >= reached + count && oldestUnderWay >= reached }
+    }
 
     /// Sends requests while `body` runs, and waits for the last answer.
     ///

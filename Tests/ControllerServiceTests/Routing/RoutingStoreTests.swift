@@ -188,8 +188,8 @@ struct RoutingStoreTests {
             }
             let median = times.sorted()[times.count / 2]
             print("change among 10000 apps in the controller: median \(median), all \(times)")
-            // Within the 100 ms a change may take on its whole way.
-            #expect(median < .milliseconds(50), "\(times)")
+            // A few milliseconds alone; a table made anew took hundreds.
+            #expect(median < .milliseconds(100), "\(times)")
         }
     }
 }

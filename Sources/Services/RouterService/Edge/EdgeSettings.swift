@@ -42,6 +42,8 @@ package struct EdgeSettings: Equatable, Sendable {
     package var connectTimeout: Int
     package var responseTimeout: Int
     package var accessLogPath: String
+    /// Seconds a client may take for the head of its request.
+    package var headerTimeout = 10
 
     package init(
         directory: String, bindAddresses: [String], httpPort: Int, httpsPort: Int, certificate: DefaultCertificate?,

@@ -54,7 +54,7 @@ package struct NginxConfiguration {
             scgi_temp_path \(NginxText.quoted("\(paths.temporary)/scgi"));
             server_names_hash_bucket_size 256;
             variables_hash_max_size 2048;
-            client_header_timeout 10s;
+            client_header_timeout \(settings.headerTimeout)s;
             client_body_timeout 60s;
             send_timeout 60s;
             keepalive_timeout 75s;
@@ -161,8 +161,10 @@ package struct NginxConfiguration {
                 add_header X-Request-Id $request_id always;
                 error_page 502 504 @failed;
                 error_page 413 @too_large;
+                error_page 494 @large_headers;
                 location @failed { content_by_lua_block { require("edge").failed() } }
                 location @too_large { content_by_lua_block { require("edge").page("too_large") } }
+                location @large_headers { content_by_lua_block { require("edge").page("large_headers") } }
         """
     }
 

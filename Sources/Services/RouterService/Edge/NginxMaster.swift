@@ -56,15 +56,16 @@ package actor NginxMaster {
             logger.notice("Reloaded nginx with a new configuration", metadata: ["pid": "\(master.pid)"])
             return master
         }
-        try dismissOrphanedWorkers()
-        try StateFile.remove(paths.controlSocket)
+        // Workers of a master that was killed serve until the last moment.
         try await install()
+        try await dismissOrphanedWorkers()
+        try StateFile.remove(paths.controlSocket)
         do {
             return try await start()
         } catch let failure as Failure {
             // A worker just begun by the master that was killed may have missed the first signal and hold the ports.
             logger.warning("nginx is started once more", metadata: ["error": "\(failure)"])
-            try dismissOrphanedWorkers()
+            try await dismissOrphanedWorkers()
             return try await start()
         }
     }
@@ -81,7 +82,7 @@ package actor NginxMaster {
     package func reopenLogs() { running()?.send(signal: SIGUSR1) }
 
     /// The master named by the pid file, if it is alive and ours.
-    private func running() -> ProcessIdentity? {
+    package func running() -> ProcessIdentity? {
         guard let pid = recordedPID(), let identity = ProcessIdentity(pid: pid) else { return nil }
         let line = identity.arguments.joined(separator: " ")
         return line.contains("nginx: master process") && line.contains(paths.configuration) ? identity : nil
@@ -97,14 +98,23 @@ package actor NginxMaster {
         }
     }
 
-    /// Workers outlive a killed master and keep its ports. Told to quit they give the ports free at once and finish
-    /// what they are serving.
-    private func dismissOrphanedWorkers() throws {
+    /// Workers outlive a killed master and keep its ports. Told to quit they give the ports free and finish what they
+    /// are serving. Returns when the ports are free, for nginx tries a port that is taken again only after half a second.
+    private func dismissOrphanedWorkers() async throws {
         guard let pid = recordedPID() else { return }
-        for worker in ProcessIdentity.members(ofSession: pid)
-        where worker.arguments.first?.hasPrefix("nginx: worker") == true {
+        let workers = ProcessIdentity.members(ofSession: pid).filter {
+            $0.arguments.first?.hasPrefix("nginx: worker") == true
+        }
+        for worker in workers {
             logger.warning("Dismissing a worker whose master is gone", metadata: ["pid": "\(worker.pid)"])
             worker.send(signal: SIGQUIT)
+        }
+        // A worker takes this name on just before it closes its listeners.
+        let end = ContinuousClock.now + .seconds(2)
+        while workers.contains(where: { $0.isAlive && !$0.arguments.joined().contains("shutting down") }),
+            ContinuousClock.now < end
+        {
+            try await Task.sleep(for: .milliseconds(2))
         }
     }
 

@@ -151,6 +151,7 @@ local PAGES = {
     no_process = {503, "App is not running", "The app has no running process. Scale it up or deploy a release.", 10},
     maintenance = {503, "Down for maintenance", "This app is being worked on and will be back shortly.", 300},
     too_large = {413, "Request too large", "The request body is larger than this platform accepts."},
+    large_headers = {431, "Request headers too large", "Clear the cookies of this site and try again."},
     failed = {502, "App did not answer", "The app's process closed the connection or could not be reached.", 5},
     timeout = {504, "App took too long", "The app did not answer in time.", 5},
     platform = {502, "Platform service unavailable", "A service of the platform is starting or down. Try again.", 2},

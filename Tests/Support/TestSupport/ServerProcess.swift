@@ -2,17 +2,24 @@ import Foundation
 import Glibc
 
 /// One of the package's executables, running as a process of its own until it is killed or this goes away.
-final class ServerProcess {
-    struct NoExecutable: Error, CustomStringConvertible {
-        let path: String
-        var description: String { "\(path) is not built" }
+package final class ServerProcess: Sendable {
+    /// The executable is not there.
+    package struct NoExecutable: Error, CustomStringConvertible {
+        package let path: String
+        package var description: String { "\(path) is not built" }
     }
 
     private let process = Process()
 
-    init(_ name: String, environment: [String: String], log: String) throws {
+    package var pid: Int32 { process.processIdentifier }
+    package var isRunning: Bool { process.isRunning }
+
+    /// Starts an executable whose standard error goes to the file `log`.
+    package init(_ name: String, environment: [String: String], log: String) throws {
         let executable = URL(filePath: try Self.binaries() + "/" + name)
-        guard FileManager.default.isExecutableFile(atPath: executable.path) else { throw NoExecutable(path: executable.path) }
+        guard FileManager.default.isExecutableFile(atPath: executable.path) else {
+            throw NoExecutable(path: executable.path)
+        }
         try Data().write(to: URL(filePath: log))
         process.executableURL = executable
         process.environment = environment
@@ -25,14 +32,14 @@ final class ServerProcess {
     deinit { kill() }
 
     /// Ends the process without a chance to tidy up, and waits until it is gone.
-    func kill() {
+    package func kill() {
         guard process.isRunning else { return }
         Glibc.kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
     }
 
     /// Asks the process to stop and returns its exit code.
-    func stop() -> Int32 {
+    package func stop() -> Int32 {
         process.terminate()
         process.waitUntilExit()
         return process.terminationStatus
