@@ -93,4 +93,27 @@ struct BucketStorageTests {
         _ = try await push(Array("whole layer".utf8), by: second)
         #expect(try await first.blobSize(digest, in: name) == 11)
     }
+
+    @Test func damagedContentIsNoticedAndRepaired() async throws {
+        let digest = try await push(Array("whole layer".utf8), by: first)
+        let object = try #require(try await first.links(digest, in: name).first?.object)
+        try await first.objects.write("data/\(object)", Array("WHOLE layer".utf8))
+        let report = try await BucketVerification(storage: second).run()
+        #expect(report.damaged == [digest] && report.broken == ["\(name): blob \(digest) is missing or damaged"])
+        guard case .found(let blob) = try await first.openBlob(digest, in: name) else {
+            Issue.record("the blob is not visible")
+            return
+        }
+        await #expect(throws: DamagedContent.self) { _ = try await blob.content.read(0..<11) }
+        guard case .damaged = try await first.openBlob(digest, in: name) else {
+            Issue.record("the damage was forgotten")
+            return
+        }
+        _ = try await push(Array("whole layer".utf8), by: first)
+        guard case .found(let repaired) = try await first.openBlob(digest, in: name) else {
+            Issue.record("the push did not repair the blob")
+            return
+        }
+        #expect(try await repaired.content.read(0..<11) == ByteBuffer(string: "whole layer"))
+    }
 }

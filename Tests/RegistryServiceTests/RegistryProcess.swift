@@ -10,7 +10,9 @@ final class RegistryProcess: Sendable {
     private let client: HTTPClient
 
     /// Starts the registry over `root` and waits until it is ready.
-    init(root: String, port: Int, settings: [String: String] = [:]) async throws {
+    init(
+        root: String, port: Int, settings: [String: String] = [:], tls: TLSOptions? = nil
+    ) async throws {
         address = "127.0.0.1:\(port)"
         client = try HTTPClient()
         let program = Process()
@@ -28,7 +30,10 @@ final class RegistryProcess: Sendable {
         guard let identity = ProcessIdentity(pid: program.processIdentifier) else { throw DidNotStart(log: log) }
         process = identity
         try await eventually("the registry is ready") {
-            try await client.send(TransferRequest(url: "http://\(address)/readiness")).status == 200
+            try await client.send(
+                TransferRequest(
+                    url: "http\(tls == nil ? "" : "s")://\(address)/readiness", tls: tls ?? TLSOptions())
+            ).status == 200
         }
     }
 

@@ -4,6 +4,7 @@ import HummingbirdCore
 import HummingbirdTLS
 import Logging
 import MetricsExposition
+import NIOCore
 import NIOSSL
 import ServiceHTTP
 import ServiceLifecycle
@@ -24,7 +25,7 @@ func makeRegistry(
         drain: process.drain)
     let http = HTTPService(
         router: makeRegistryRouter(api, health), listen: configuration.listen,
-        server: try makeServer(configuration.tls), logger: process.logger)
+        server: try makeServer(configuration), logger: process.logger)
     let expiry = UploadExpiry(storage: storage, age: rules.uploadExpiry, logger: process.logger)
     let collector = Collector(storage: storage, rules: rules, budget: budget, logger: process.logger)
     return [.init("uploads", expiry)] + collecting(collector, configuration) + [.init("http", http)]
@@ -81,10 +82,13 @@ private func readText(_ path: String, for key: String) throws -> String {
     }
 }
 
-private func makeServer(_ files: RegistryConfiguration.TLSFiles?) throws -> HTTPServerBuilder {
-    guard let files else { return .http1() }
+private func makeServer(_ configuration: RegistryConfiguration) throws -> HTTPServerBuilder {
+    // Ends connections that send a request's head or body too slowly to ever end.
+    let plain = HTTPServerBuilder.http1(configuration: .init(idleTimeout: TimeAmount(configuration.idleTimeout)))
+    guard let files = configuration.tls else { return plain }
     do {
         return try .tls(
+            plain,
             tlsConfiguration: .makeServerConfiguration(
                 certificateChain: try NIOSSLCertificate.fromPEMFile(files.certificate).map { .certificate($0) },
                 privateKey: .privateKey(try NIOSSLPrivateKey(file: files.key, format: .pem))))

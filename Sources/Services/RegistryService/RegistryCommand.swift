@@ -19,10 +19,7 @@ package enum RegistryCommand {
             await ServiceProcess.command(name: "registry") { reader, _ in
                 let settings = StorageSettings(reader: &reader)
                 try reader.validate()
-                guard case .folder(let root) = settings.place else {
-                    throw CommandFailure(description: "verify reads folders; an s3:// service checks its own objects")
-                }
-                try verify(root)
+                try await verify(settings)
             }
         case ["collect"], ["collect", "--dry-run"]:
             await ServiceProcess.command(name: "registry") { reader, process in
@@ -47,9 +44,14 @@ package enum RegistryCommand {
         }
     }
 
-    private static func verify(_ root: String) throws {
-        let report = try StorageVerification(layout: StorageLayout(root: root)).run { digest in
-            print("damaged \(digest)")
+    private static func verify(_ settings: StorageSettings) async throws {
+        let report: VerificationReport
+        if let bucket = try await settings.openBucket(grace: .seconds(3600)) {
+            report = try await BucketVerification(storage: bucket).run { print("damaged \($0)") }
+        } else if case .folder(let root) = settings.place {
+            report = try StorageVerification(layout: StorageLayout(root: root)).run { print("damaged \($0)") }
+        } else {
+            return
         }
         for line in report.broken { print(line) }
         print("\(report.checked) pieces of content, \(report.bytes) bytes read")

@@ -15,6 +15,7 @@ import ServiceRuntime
 /// - `REGISTRY_TLS_CERTIFICATE`, `REGISTRY_TLS_KEY`: PEM files; both or none.
 /// - `REGISTRY_MANIFEST_LIMIT`: bytes, default 4194304. `REGISTRY_BLOB_LIMIT`: bytes, default 64 GiB.
 /// - `REGISTRY_ALLOW_MISSING_BLOBS`: whether images may be pushed without all their blobs, default false.
+/// - `REGISTRY_IDLE_TIMEOUT`: seconds a connection may send nothing of a request, default 120.
 /// - What is kept for how long, and how much: see ``CollectionSettings``.
 struct RegistryConfiguration: Sendable {
     /// How callers are recognised.
@@ -44,6 +45,7 @@ struct RegistryConfiguration: Sendable {
     let allowsDeletes: Bool
     let tls: TLSFiles?
     let limits: RegistryLimits
+    let idleTimeout: Duration
     let collection: CollectionSettings
 
     init(reader: inout ConfigurationReader) {
@@ -59,6 +61,7 @@ struct RegistryConfiguration: Sendable {
         limits.blobSize = reader.integer("REGISTRY_BLOB_LIMIT", default: defaults.blobSize, in: 1...Int.max)
         limits.allowsMissingBlobs = reader.flag("REGISTRY_ALLOW_MISSING_BLOBS", default: false)
         self.limits = limits
+        idleTimeout = reader.duration("REGISTRY_IDLE_TIMEOUT", default: .seconds(120))
         collection = CollectionSettings(reader: &reader)
     }
 

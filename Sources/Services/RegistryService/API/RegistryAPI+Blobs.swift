@@ -23,7 +23,18 @@ extension RegistryAPI {
         let blob = try await visibleBlob(digest, in: name, context)
         // A client that finds a blob does not push it, so its age begins anew.
         if request.method == .head, try await !storage.keepBlob(digest, in: name) { throw Self.unknown(digest) }
-        return try await serve(blob, request)
+        do {
+            return try await serve(blob, request, context)
+        } catch is DamagedContent {
+            countDamage(digest, context)
+            throw Self.unknown(digest)
+        }
+    }
+
+    private func countDamage(_ digest: ImageDigest, _ context: RegistryContext) {
+        metrics.countDamaged()
+        context.logger.error(
+            "Stored content is missing or is not what it should be", metadata: ["digest": "\(digest)"])
     }
 
     private func visibleBlob(
@@ -33,14 +44,14 @@ extension RegistryAPI {
         case .found(let blob): return blob
         case .unknown: throw Self.unknown(digest)
         case .damaged:
-            metrics.countDamaged()
-            context.logger.error(
-                "Stored content is missing or has the wrong length", metadata: ["digest": "\(digest)"])
+            countDamage(digest, context)
             throw Self.unknown(digest)
         }
     }
 
-    private func serve(_ blob: VisibleBlob, _ request: Request) async throws -> Response {
+    private func serve(
+        _ blob: VisibleBlob, _ request: Request, _ context: RegistryContext
+    ) async throws -> Response {
         let size = blob.content.size
         var fields = Self.fields(of: blob.digest)
         fields[.contentType] = "application/octet-stream"
@@ -51,17 +62,18 @@ extension RegistryAPI {
             throw RegistryError(
                 .rangeInvalid, "The blob has \(size) bytes.", headers: [.contentRange: "bytes */\(size)"])
         case .whole:
-            return try await response(.ok, fields, blob.content, 0..<size, request)
+            return try await response(.ok, fields, blob, 0..<size, (request, context))
         case .part(let range):
             fields[.contentRange] = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(size)"
-            return try await response(.partialContent, fields, blob.content, range, request)
+            return try await response(.partialContent, fields, blob, range, (request, context))
         }
     }
 
     private func response(
-        _ status: HTTPResponse.Status, _ fields: HTTPFields, _ content: any BlobContent, _ range: Range<Int>,
-        _ request: Request
+        _ status: HTTPResponse.Status, _ fields: HTTPFields, _ blob: VisibleBlob, _ range: Range<Int>,
+        _ exchange: (request: Request, context: RegistryContext)
     ) async throws -> Response {
+        let (request, content) = (exchange.request, blob.content)
         guard request.method != .head else {
             return .head(status, fields, length: range.count)
         }
@@ -75,7 +87,13 @@ extension RegistryAPI {
         return Response(
             status: status, headers: fields,
             body: .init(contentLength: range.count) { writer in
-                try await content.write(range, to: &writer)
+                do {
+                    try await content.write(range, to: &writer)
+                } catch is DamagedContent {
+                    // The connection ends before the announced length, so no client takes it for whole.
+                    countDamage(blob.digest, exchange.context)
+                    throw DamagedContent()
+                }
                 try await writer.finish(nil)
             })
     }

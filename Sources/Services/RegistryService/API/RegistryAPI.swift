@@ -49,7 +49,7 @@ struct RegistryAPI: Sendable {
             var response = try await handle(request, resource, context)
             response.headers[.dockerAPIVersion] = "registry/2.0"
             count(label, request, response.status, start)
-            return response
+            return request.method == .head ? response.withoutBody() : response
         } catch let error as RegistryError {
             count(label, request, error.status, start)
             throw RegistryError(

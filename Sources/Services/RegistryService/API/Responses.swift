@@ -16,6 +16,11 @@ extension Response {
             body: .init(contentLength: length) { writer in try await writer.finish(nil) })
     }
 
+    /// The same answer to a HEAD request; a body would be read as the answer to the connection's next request.
+    func withoutBody() -> Response {
+        .head(status, headers, length: body.contentLength ?? 0)
+    }
+
     /// An answer of literal JSON.
     static func json(_ text: String) -> Response {
         Response(

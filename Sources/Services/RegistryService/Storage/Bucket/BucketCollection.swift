@@ -231,7 +231,7 @@ extension BucketStorage {
 
     /// The first entry whose content has the right length.
     func firstWhole(_ entries: [ObjectEntry]) async throws -> ObjectEntry? {
-        for entry in entries where try await objects.size(layout.data(entry.object)) == entry.size { return entry }
+        for entry in entries where try await isWhole(entry) { return entry }
         return nil
     }
 

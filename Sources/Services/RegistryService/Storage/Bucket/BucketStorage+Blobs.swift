@@ -3,34 +3,42 @@ import Hummingbird
 import NIOCore
 import OCIRegistry
 import ObjectStorage
+import Synchronization
 
 extension BucketStorage {
     func openBlob(_ digest: ImageDigest, in name: RepositoryName) async throws -> BlobLookup {
         let entries = try await links(digest, in: name)
         for entry in entries {
-            if let blob = try await blob(entry) { return .found(VisibleBlob(digest: digest, content: blob)) }
+            if let blob = try await blob(entry, digest) { return .found(VisibleBlob(digest: digest, content: blob)) }
         }
         return entries.isEmpty ? .unknown : .damaged
     }
 
     func blobSize(_ digest: ImageDigest, in name: RepositoryName) async throws -> Int? {
         for entry in try await links(digest, in: name) {
-            if let blob = try await blob(entry) { return blob.size }
+            if let blob = try await blob(entry, digest) { return blob.size }
         }
         return nil
     }
 
     /// The content of an entry, unless it is missing or has another length than was committed.
-    private func blob(_ entry: ObjectEntry) async throws -> BucketBlob? {
-        guard let size = entry.size, try await objects.size(layout.data(entry.object)) == size else { return nil }
+    private func blob(_ entry: ObjectEntry, _ digest: ImageDigest) async throws -> BucketBlob? {
+        guard let size = entry.size, try await isWhole(entry) else { return nil }
         return BucketBlob(
-            store: objects.store, key: try ObjectKey(layout.data(entry.object)), size: size, redirects: redirects)
+            store: objects.store, key: try ObjectKey(layout.data(entry.object)), size: size, redirects: redirects,
+            digest: digest, inspection: inspection, object: entry.object)
+    }
+
+    /// Whether the content of an entry has its length and is not known to be damaged.
+    func isWhole(_ entry: ObjectEntry) async throws -> Bool {
+        guard !inspection.isBad(entry.object) else { return false }
+        return try await objects.size(layout.data(entry.object)) == entry.size
     }
 
     /// An entry of a blob a push may rely on.
     func usableLink(_ digest: ImageDigest, in name: RepositoryName) async throws -> ObjectEntry? {
         for entry in try await links(digest, in: name) where entry.isUsable(grace: grace) {
-            if try await objects.size(layout.data(entry.object)) == entry.size { return entry }
+            if try await isWhole(entry) { return entry }
         }
         return nil
     }
@@ -72,7 +80,7 @@ extension BucketStorage {
         var isNew = true
         for known in ObjectEntry.read(try await objects.list(layout.content(digest)))
         where known.size == size && known.isUsable(grace: grace) {
-            guard try await objects.size(layout.data(known.object)) == size else { continue }
+            guard try await isWhole(known) else { continue }
             entry = known.name
             isNew = false
             break
@@ -95,6 +103,9 @@ struct BucketBlob: BlobContent {
     let key: ObjectKey
     let size: Int
     let redirects: Bool
+    let digest: ImageDigest
+    let inspection: ObjectInspection
+    let object: String
 
     var publicURL: String? { redirects ? store.presignedURL(key, lifetime: Self.redirectLifetime) : nil }
 
@@ -103,16 +114,55 @@ struct BucketBlob: BlobContent {
         var buffer = ByteBufferAllocator().buffer(capacity: range.count)
         for try await chunk in try await store.get(key, range: range).body { buffer.writeBytes(chunk) }
         guard buffer.readableBytes == range.count else { throw DamagedContent() }
+        if range == 0..<size {
+            let hash = RunningHash(digest.algorithm)
+            hash.update(buffer)
+            try check(hash)
+        }
         return buffer
     }
 
     func write(_ range: Range<Int>, to writer: inout any ResponseBodyWriter) async throws {
         var rest = range.count
+        let hash = range == 0..<size && !inspection.isGood(object) ? RunningHash(digest.algorithm) : nil
+        // Goes when the next one is there, and at the end when the digest is right.
+        var held: [UInt8] = []
         for try await chunk in try await store.get(key, range: range).body {
             rest -= chunk.count
             guard rest >= 0 else { throw DamagedContent() }
-            try await writer.write(ByteBuffer(bytes: chunk))
+            hash?.update(chunk)
+            if !held.isEmpty { try await writer.write(ByteBuffer(bytes: held)) }
+            held = chunk
         }
         guard rest == 0 else { throw DamagedContent() }
+        if let hash { try check(hash) }
+        try await writer.write(ByteBuffer(bytes: held))
+    }
+
+    private func check(_ hash: RunningHash) throws {
+        guard hash.digest == digest else {
+            inspection.markBad(object)
+            throw DamagedContent()
+        }
+        inspection.markGood(object)
+    }
+}
+
+/// What this replica found when it read objects whole; they never change.
+final class ObjectInspection: Sendable {
+    private static let limit = 65536
+
+    private let findings = Mutex<[String: Bool]>([:])
+
+    func isGood(_ object: String) -> Bool { findings.withLock { $0[object] == true } }
+    func isBad(_ object: String) -> Bool { findings.withLock { $0[object] == false } }
+    func markGood(_ object: String) { note(object, true) }
+    func markBad(_ object: String) { note(object, false) }
+
+    private func note(_ object: String, _ isGood: Bool) {
+        findings.withLock { findings in
+            if findings.count >= Self.limit { findings = findings.filter { !$0.value } }
+            findings[object] = isGood
+        }
     }
 }

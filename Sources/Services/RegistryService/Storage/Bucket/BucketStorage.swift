@@ -18,6 +18,7 @@ struct BucketStorage: RegistryStorage {
     let redirects: Bool
     let uploads: BucketUploads
     let knownManifests = KnownManifests()
+    let inspection = ObjectInspection()
     private let known = KnownRepositories()
 
     init(store: S3ObjectStore, redirects: Bool = false, grace: Duration = .seconds(3600)) {

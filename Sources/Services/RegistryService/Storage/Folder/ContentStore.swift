@@ -15,9 +15,9 @@ struct ContentStore: Sendable {
     /// Opens content for reading if it has the length it was stored with; nil when it is missing or damaged.
     func open(_ digest: ImageDigest, size: Int) throws -> OpenBlob? {
         let path = layout.blob(digest)
-        guard try files.status(path)?.size == size else { return nil }
+        guard let status = try files.status(path), status.size == size else { return nil }
         let file = try OpenFile(path, .reading)
-        return OpenBlob(file, size: size)
+        return OpenBlob(file, size: size, modified: status.modified)
     }
 
     /// Reads a small piece of content whole and verifies it; nil when it is missing or damaged.
@@ -30,39 +30,33 @@ struct ContentStore: Sendable {
 
     /// What has to be placed to make a complete, verified and flushed file the content of `digest`.
     ///
-    /// Nil when the same content is there already: then the new file is dropped and the old one's age reset, so that a
-    /// collection in progress spares it. Content of another length is damaged and replaced.
-    func placement(of path: String, as digest: ImageDigest, size: Int) throws -> FilePlacement? {
-        guard try isPresent(digest, size: size) else {
-            // The last chunk may have come long ago; the age that counts begins now.
-            try files.touch(path)
-            return FilePlacement(layout.blob(digest), movedFrom: path)
-        }
-        try files.remove(path)
-        return nil
+    /// Content that is there already is replaced: that costs nothing, resets its age, and repairs it should it be damaged.
+    func placement(of path: String, as digest: ImageDigest) throws -> FilePlacement {
+        // The last chunk may have come long ago; the age that counts begins now.
+        try files.touch(path)
+        return FilePlacement(layout.blob(digest), movedFrom: path)
     }
 
     /// What has to be placed to store content held in memory whose digest the caller has verified; nil when it is
-    /// there.
+    /// there, whose age is reset then.
     func placement(of bytes: [UInt8], as digest: ImageDigest) throws -> FilePlacement? {
-        guard try !isPresent(digest, size: bytes.count) else { return nil }
-        return FilePlacement(layout.blob(digest), bytes: bytes, temporary: layout.temporary())
-    }
-
-    private func isPresent(_ digest: ImageDigest, size: Int) throws -> Bool {
         let path = layout.blob(digest)
-        return try files.status(path)?.size == size && files.touch(path)
+        if try files.read(path, limit: bytes.count + 1) == bytes, try files.touch(path) { return nil }
+        return FilePlacement(path, bytes: bytes, temporary: layout.temporary())
     }
 }
 
 /// Content open for reading; it stays readable although the blob is deleted meanwhile.
 final class OpenBlob: Sendable {
     let size: Int
+    /// When it was stored or somebody relied on it last.
+    let modified: Date
     private let file: OpenFile
 
-    init(_ file: consuming OpenFile, size: Int) {
+    init(_ file: consuming OpenFile, size: Int, modified: Date) {
         self.file = file
         self.size = size
+        self.modified = modified
     }
 
     /// Reads exactly `count` bytes from `offset`; throws when the file has become shorter.

@@ -6,10 +6,10 @@ extension FolderStorage {
     /// Opens a blob that is visible in a repository; nil when it is not, or when its content is damaged, in which case
     /// a client pushes it again.
     func openBlob(_ digest: ImageDigest, in name: RepositoryName) async throws -> BlobLookup {
-        try await threads.run { [content, metadata, threads] in
+        try await threads.run { [content, metadata] in
             guard let link = try metadata.link(digest, in: name) else { return .unknown }
             guard let blob = try content.open(digest, size: link.size) else { return .damaged }
-            return .found(VisibleBlob(digest: digest, content: BlobReading(content: blob, threads: threads)))
+            return .found(VisibleBlob(digest: digest, content: BlobReading(digest: digest, content: blob, storage: self)))
         }
     }
 
@@ -36,7 +36,7 @@ extension FolderStorage {
                 let size = session.size
                 let name = session.record.repository
                 let placements = [
-                    try content.placement(of: layout.uploadData(session.id), as: digest, size: size),
+                    try content.placement(of: layout.uploadData(session.id), as: digest),
                     try metadata.placement(of: BlobLink(size: size), digest, in: name),
                 ]
                 try files.place(placements.compactMap(\.self))

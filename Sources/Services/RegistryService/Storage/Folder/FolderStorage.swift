@@ -22,6 +22,8 @@ struct FolderStorage: Sendable {
     let digests = KeyedQueue<ImageDigest>()
     /// Remembers what was linked while a collection runs.
     let journal = LinkJournal()
+    /// What was read whole and found good.
+    let verified = VerifiedContent()
     /// How long something that nothing needs stays.
     let grace: Duration
     private let lock: StorageLock

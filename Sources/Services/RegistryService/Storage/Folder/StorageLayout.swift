@@ -10,6 +10,7 @@ import OpenSSLCrypto
 /// repositories/<name>/_tags/<tag>                         the digest a tag points to
 /// repositories/<name>/_referrers/<subject>/<digest>       the descriptor of a manifest about the subject
 /// repositories/<name>/_holds/<digest>/<holder>            the manifest must not go, because the holder needs it
+/// damaged/<digest>                                        content that turned out to be something else
 /// uploads/<id>/{data,session}                             an upload that goes on
 /// incoming/<random>                                       a small file being written
 /// ```
@@ -33,6 +34,8 @@ struct StorageLayout: Sendable {
     func blob(_ digest: ImageDigest) -> String {
         "\(blobs)/\(digest.algorithm.rawValue)/\(digest.encoded.prefix(2))/\(digest.encoded)"
     }
+
+    func damaged(_ digest: ImageDigest) -> String { "\(root)/damaged/\(digest.algorithm.rawValue)-\(digest.encoded)" }
 
     func repository(_ name: RepositoryName) -> String { "\(repositories)/\(name)" }
 

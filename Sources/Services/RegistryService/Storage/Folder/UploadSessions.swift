@@ -90,8 +90,8 @@ actor UploadSessions {
     func end(_ id: UploadID) async throws {
         defer { slots[id] = nil }
         try await threads.run { [layout, files] in
-            try files.remove(layout.uploadSession(id))
-            try files.remove(layout.uploadData(id))
+            // All of them, because a crash may have left one that was being written.
+            for name in try files.names(in: layout.upload(id)) { try files.remove("\(layout.upload(id))/\(name)") }
             try files.removeEmptyDirectory(layout.upload(id))
         }
     }
