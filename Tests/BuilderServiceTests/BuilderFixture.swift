@@ -11,10 +11,13 @@ import TestSupport
 @testable import BuilderService
 
 /// A builder with its own folder, a controller in the same process, and real git and ssh beside it.
-struct BuilderFixture: Sendable {
+struct BuilderFixture: PushClient {
     let folder: String
     let controller: FakeController
     let parts: BuilderParts
+
+    var port: Int { parts.server.port }
+    var repositories: String { parts.repositories.root + "/repositories" }
 
     static func configuration(folder: String, controllerPort: Int) -> BuilderConfiguration {
         var reader = ConfigurationReader(variables: [
@@ -79,75 +82,5 @@ struct BuilderFixture: Sendable {
             await group.triggerGracefulShutdown()
             try await tasks.waitForAll()
         }
-    }
-
-    // MARK: Keys and work trees
-
-    func makeKey(_ name: String = "ada", user: String? = "ada") async throws -> String {
-        let path = "\(folder)/key-\(name)"
-        try await CommandRunner.check(Command("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", path]))
-        let listing = try await CommandRunner.check(Command("ssh-keygen", ["-lf", path + ".pub"])).text
-        if let user { controller.add(key: String(listing.split(separator: " ")[1]), user: user) }
-        return path
-    }
-
-    func url(_ app: String = "shop1") -> String { "ssh://git@127.0.0.1:\(parts.server.port)/\(app).git" }
-
-    @discardableResult
-    func git(_ arguments: [String], key: String = "", in directory: String? = nil, deadline: Duration = .seconds(60))
-        async throws -> CommandResult
-    {
-        try await CommandRunner.run(command(arguments, key: key, in: directory, deadline: deadline))
-    }
-
-    private func command(_ arguments: [String], key: String, in directory: String?, deadline: Duration) -> Command {
-        let ssh = [
-            "ssh", "-F", "none", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no", "-o",
-            "UserKnownHostsFile=/dev/null", "-o", "IdentityAgent=none", "-o", "LogLevel=INFO",
-        ]
-        let environment = [
-            "HOME": folder, "GIT_SSH_COMMAND": ssh.joined(separator: " "), "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.com", "GIT_COMMITTER_NAME": "Ada",
-            "GIT_COMMITTER_EMAIL": "ada@example.com",
-        ]
-        return Command(
-            "git", arguments, environment: environment, workingDirectory: directory ?? folder, outputLimit: 16 << 20,
-            deadline: deadline)
-    }
-
-    func ssh(_ command: [String], key: String) async throws -> CommandResult {
-        try await CommandRunner.run(
-            Command(
-                "ssh",
-                [
-                    "-F", "none", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no", "-o",
-                    "UserKnownHostsFile=/dev/null", "-p", String(parts.server.port), "git@127.0.0.1",
-                ] + command, environment: ["HOME": folder]))
-    }
-
-    /// A work tree with one commit.
-    func makeTree(_ name: String = "tree", files: [String: String] = ["Dockerfile": "FROM scratch\n"]) async throws
-        -> String
-    {
-        let path = "\(folder)/\(name)"
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        try await git(["init", "-q", "-b", "main"], in: path)
-        try await commit(files, in: path)
-        return path
-    }
-
-    func commit(_ files: [String: String], in tree: String) async throws {
-        for (file, text) in files { try Data(text.utf8).write(to: URL(filePath: "\(tree)/\(file)")) }
-        try await git(["add", "-A"], in: tree)
-        try await git(["commit", "-qm", "change"], in: tree)
-    }
-
-    func head(of tree: String) async throws -> String { try await git(["rev-parse", "HEAD"], in: tree).text }
-
-    /// The object a ref of the kept repository has; nil when there is none.
-    func kept(_ ref: String, app: String = "shop1") async throws -> String? {
-        let path = "\(parts.repositories.root)/repositories/\(app).git"
-        let result = try await git(["--git-dir", path, "rev-parse", "--verify", "--quiet", ref])
-        return result.exit.isSuccess ? result.text : nil
     }
 }

@@ -37,7 +37,6 @@ final class FakeController: Sendable {
         var outage = 0
         var repository = "127.0.0.1:5000/shop1/shop1"
         var registryPassword = "secret-of-the-registry"
-        var lease = Duration.zero
     }
 
     /// What happens to a run as soon as it is opened.
@@ -68,8 +67,14 @@ final class FakeController: Sendable {
         }
     }
 
-    /// How long a claim keeps other holders away; not at all unless set.
-    func setLease(_ lease: Duration) { state.withLock { $0.lease = lease } }
+    /// Another builder has claimed the run.
+    func hold(_ id: String, by holder: String, for lease: Duration) {
+        note(id) { run in
+            run.holder = holder
+            run.fence += 1
+            run.leaseEnds = .now + lease
+        }
+    }
 
     func run(_ id: String) -> Run? { state.withLock { $0.runs.first { $0.id == id } } }
 
@@ -115,6 +120,7 @@ final class FakeController: Sendable {
         }
     }
 
+    @discardableResult
     func open(_ record: [String: String]) -> Run {
         let (run, older) = state.withLock { state -> (Run, [String]) in
             let same = { (run: Run) in
@@ -271,6 +277,14 @@ final class FakeController: Sendable {
 
 extension FakeController {
     private func addBuildRoutes(to hooks: RouterGroup<BasicRequestContext>) {
+        hooks.post("/build-runs/sources/") { [self] request, _ in
+            struct Keys: Decodable { let keys: [String] }
+            let buffer = try await request.body.collect(upTo: 1 << 20)
+            let keys = try JSONCoding.decoder.decode(Keys.self, from: Data(buffer.readableBytesView)).keys
+            let open = Set(runs.filter { !$0.isOver }.compactMap { $0.record["source_key"] })
+            let needed = keys.filter(open.contains).map(Self.quoted).joined(separator: ",")
+            return Self.json(.ok, #"{"needed":[\#(needed)]}"#)
+        }
         hooks.post("/build-runs/:id/claim") { [self] request, context in
             let id = try context.parameters.require("id")
             return claim(id, holder: try await Self.body(request)["holder"] ?? "")
@@ -289,10 +303,12 @@ extension FakeController {
             guard let index = state.runs.firstIndex(where: { $0.id == id }) else { return Self.json(.notFound, "{}") }
             guard !state.runs[index].isOver else { return Self.json(.conflict, #"{"state":"superseded"}"#) }
             let isHeld = state.runs[index].leaseEnds > .now && state.runs[index].holder != holder
-            if isHeld { return Self.json(.init(code: 423), #"{"holder":"\#(state.runs[index].holder ?? "")","expires_in":1}"#) }
+            if isHeld {
+                return Self.json(.init(code: 423), #"{"holder":"\#(state.runs[index].holder ?? "")","expires_in":1}"#)
+            }
             state.runs[index].fence += 1
             state.runs[index].holder = holder
-            state.runs[index].leaseEnds = .now + state.lease
+            state.runs[index].leaseEnds = .now
             let record = state.runs[index].record
             let reply = """
                 {"fence":\(state.runs[index].fence),"app":"\(record["receive_repo"] ?? "")","user":"ada","sha":"\(record["sha"] ?? "")",
@@ -320,7 +336,7 @@ extension FakeController {
 
     private func take(_ action: String, id: String, text: String) throws -> Response {
         let body = try JSONCoding.decoder.decode(Fenced.self, from: Data(text.utf8))
-        guard let run = run(id), run.fence == body.fence else { return Self.json(.conflict, "{}") }
+        guard let run = run(id), run.fence == body.fence, !run.isOver else { return Self.json(.conflict, "{}") }
         switch action {
         case "heartbeat": return Self.json(.ok, #"{"cancelled":\#(run.isCancelled)}"#)
         case "log":

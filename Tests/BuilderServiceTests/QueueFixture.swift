@@ -59,6 +59,15 @@ struct QueueFixture: Sendable {
         return id
     }
 
+    func publishWithoutRun() async throws {
+        try await TaskPublisher(connection: connection).publish(
+            TaskEnvelope(name: "build.run", payload: ["run": "x"]), to: queue)
+    }
+
+    func deadLetters() async throws -> Int {
+        try await connection.queueStatus(TaskTopology.deadQueue(queue)).messages
+    }
+
     func runner(program: String, environment: [String: String], storage: String, holder: String = "builder-1")
         async throws
         -> BuildRunner

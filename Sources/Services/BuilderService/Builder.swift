@@ -55,6 +55,7 @@ struct BuilderParts: Sendable {
             url: storage.url, accessKey: storage.accessKey, secretKey: storage.secretKey)
         repositories = RepositoryStore(root: configuration.gitDirectory)
         try repositories.prepare()
+        try await RepositoryRecovery(folder: repositories.repositories, logger: logger).run()
         let tickets = PushTickets()
         followUp = RunFollowUp(controller: controller, repositories: repositories, logger: logger)
         desk = PushDesk(
@@ -105,8 +106,19 @@ struct BuilderParts: Sendable {
         return [
             .init("health", HTTPService(router: router, listen: configuration.healthListen, logger: logger)),
             .init("builds", builds),
+            .init("cleaning", cleaning),
         ]
             + zip(names, gitServices).map { .init($0, $1) }
+    }
+
+    private var cleaning: Cleaning {
+        Cleaning(
+            cache: LayerCache(
+                program: configuration.imageBuilder, environment: Self.childEnvironment(configuration),
+                workDirectory: configuration.workDirectory, logger: logger),
+            sources: SourceCleaner(
+                store: store, controller: controller, grace: configuration.sourceGrace, logger: logger),
+            interval: configuration.cleanInterval)
     }
 
     /// What takes pushes, in order of dependency.

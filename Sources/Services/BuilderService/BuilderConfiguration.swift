@@ -15,6 +15,8 @@ import Glibc
 /// - `BUILDER_DRAIN_TIMEOUT`: seconds pushes may go on after SIGTERM, 12.
 /// - `BUILDER_IMAGEBUILDER`: the program, beside this one unless given. `BUILDER_IMAGEBUILDER_ENVIRONMENT`: names of
 ///   variables it inherits, separated by commas.
+/// - `BUILDER_CLEAN_INTERVAL`: seconds between two cleanings of layer cache and source bundles, 900.
+/// - `BUILDER_SOURCE_GRACE`: seconds a source bundle stays in any case, 3600.
 /// - `STORAGE_URL`, `STORAGE_ACCESS_KEY`, `STORAGE_SECRET_KEY` (secret), `AMQP_URL` (secret), `CONTROLLER_URL`.
 /// - `OIDC_ISSUER`, `OIDC_INTERNAL_URL`, `OIDC_CLIENT_ID` (builder), `OIDC_CLIENT_SECRET` (secret).
 package struct BuilderConfiguration: Sendable {
@@ -29,6 +31,8 @@ package struct BuilderConfiguration: Sendable {
     package var drainTimeout: Duration
     package var imageBuilder: String
     package var imageBuilderVariables: [String]
+    package var cleanInterval: Duration
+    package var sourceGrace: Duration
     package var storage: StorageSettings
     package var amqpURL: Secret
     package var controllerURL: String
@@ -56,6 +60,8 @@ package struct BuilderConfiguration: Sendable {
         imageBuilderVariables = reader.string(
             "BUILDER_IMAGEBUILDER_ENVIRONMENT", default: "CONTAINERS_CONF,CONTAINERS_STORAGE_CONF,XDG_RUNTIME_DIR"
         ).split(separator: ",").map(String.init)
+        cleanInterval = max(.seconds(1), reader.duration("BUILDER_CLEAN_INTERVAL", default: .seconds(900)))
+        sourceGrace = reader.duration("BUILDER_SOURCE_GRACE", default: .seconds(3600))
         storage = StorageSettings(
             url: reader.string("STORAGE_URL"), accessKey: reader.optionalString("STORAGE_ACCESS_KEY"),
             secretKey: reader.optionalSecret("STORAGE_SECRET_KEY"))

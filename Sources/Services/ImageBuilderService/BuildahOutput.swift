@@ -6,6 +6,8 @@ struct BuildahOutput: Sendable {
     private(set) var cachedSteps = 0
     /// The image the build ended with.
     private(set) var imageID: String?
+    /// The image the last cached step gave.
+    private(set) var cachedImage: String?
     /// The text of `Error: …`, without the word.
     private(set) var errorText: String?
     /// A build step was ended by SIGKILL, which on this machine its memory limit sends.
@@ -21,6 +23,8 @@ struct BuildahOutput: Sendable {
         }
         if line.hasPrefix("--> Using cache ") {
             cachedSteps += 1
+            let image = String(line.dropFirst("--> Using cache ".count))
+            if Self.isImageID(image) { cachedImage = image }
             return nil
         }
         if line.hasPrefix("--> ") || line.hasPrefix("COMMIT") { return nil }

@@ -10,6 +10,7 @@ struct ContainerBuild: Sendable {
     let fileName: String
     /// Values of `ARG`s; passed by environment so that no process list shows them.
     let arguments: [String: String]
+    let uses: LayerUses
     let events: EventWriter
 
     struct Built: Sendable {
@@ -31,6 +32,7 @@ struct ContainerBuild: Sendable {
             if let shown { try events.write(.line(.build, shown)) }
         }
         let result = output.value
+        if let image = result.imageID ?? result.cachedImage { try uses.mark(image) }
         guard exit.isSuccess, let imageID = result.imageID else {
             throw BuildDiagnosis(
                 dockerfile: Dockerfile(text), fileName: fileName, memory: buildah.configuration.memory,

@@ -14,7 +14,12 @@ final class EventWriter: Sendable {
     init(descriptor: Int32 = STDOUT_FILENO) { self.descriptor = descriptor }
 
     /// - Throws: ``Closed`` when the reader has gone.
-    func write(_ event: BuildEvent) throws {
+    func write(_ event: BuildEvent) throws { try send(event) }
+
+    /// - Throws: ``Closed`` when the reader has gone.
+    func write(_ outcome: CachePrune.Outcome) throws { try send(outcome) }
+
+    private func send(_ event: some Encodable) throws {
         var bytes = Array(try JSONCoding.encoder.encode(event))
         bytes.append(UInt8(ascii: "\n"))
         try lock.withLock { _ in

@@ -14,9 +14,10 @@ struct ImageBuild: Sendable {
         let clock = ContinuousClock()
         let buildah = Buildah(
             configuration: configuration, workDirectory: job.workDirectory, deadline: .seconds(job.timeoutSeconds))
-        let leftovers = try BuildLeftovers(directory: configuration.storageRoot ?? job.cacheDirectory)
-        try await leftovers.begin(buildah, logger: logger)
-        defer { withExtendedLifetime(leftovers) {} }
+        let root = try await storageRoot(buildah)
+        let turns = try BuildTurns(directory: root)
+        try await turns.begin(buildah, logger: logger)
+        defer { withExtendedLifetime(turns) {} }
 
         var start = clock.now
         let source = SourceTree(directory: try await SourceBundle(job: job).unpack())
@@ -30,7 +31,7 @@ struct ImageBuild: Sendable {
         for image in plan.images {
             let built = try await ContainerBuild(
                 buildah: buildah, job: job, source: source, fileName: image.dockerfile,
-                arguments: image.arguments, events: events
+                arguments: image.arguments, uses: LayerUses(root: root), events: events
             ).run()
             if image.isMain { main = built } else { others.append((image.tag, built)) }
         }
@@ -47,6 +48,11 @@ struct ImageBuild: Sendable {
         return BuildResult(
             image: job.repository.pinned(to: pushed.digest).description, digest: pushed.digest.description,
             size: pushed.size, port: port, description: description)
+    }
+
+    private func storageRoot(_ buildah: Buildah) async throws -> String {
+        if let root = configuration.storageRoot { return root }
+        return try await LayerStore.locate(buildah).root
     }
 
     private static func megabytes(_ bytes: Int) -> String {

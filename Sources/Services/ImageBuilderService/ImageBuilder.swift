@@ -1,5 +1,6 @@
 import CSystemCalls
 import ConcurrencyPrimitives
+import FoundationEssentials
 import Glibc
 import Logging
 import ServiceRuntime
@@ -30,6 +31,9 @@ package enum ImageBuilder {
             let configuration = ImageBuilderConfiguration(reader: &reader)
             try reader.validate()
             LoggingSystem.bootstrap { LineLogHandler(label: $0, configuration: logging) }
+            if ProcessInfo.processInfo.arguments.dropFirst().first == "prune" {
+                return try await prune(configuration)
+            }
             let job = try BuildJob.read(try readInput())
             let build = ImageBuild(
                 job: job, configuration: configuration, events: EventWriter(), logger: Logger(label: "imagebuilder"))
@@ -38,6 +42,18 @@ package enum ImageBuilder {
             report("\(error)")
             return .unusable
         }
+    }
+
+    /// Makes the layer cache as small as it is configured to be, and tells what was done in one line.
+    private static func prune(_ configuration: ImageBuilderConfiguration) async throws -> Status {
+        let buildah = Buildah(
+            configuration: configuration, workDirectory: FileManager.default.currentDirectoryPath,
+            deadline: .seconds(120))
+        let outcome = try await CachePrune(
+            buildah: buildah, policy: configuration.cache, logger: Logger(label: "imagebuilder")
+        ).run()
+        try EventWriter().write(outcome)
+        return .done
     }
 
     /// Runs the build until it ends, its time is over, or a signal asks us to stop.

@@ -31,6 +31,30 @@ extension APITests {
                 .post, "/v2/hooks/build-runs/\(id)/claim", #"{"holder":"\#(holder)"}"#, as: builder)
         }
 
+        @Test func sourceBundlesAreNeededUntilTheirBuildIsOver() async throws {
+            try await withAPI { api in
+                let ada = try await api.signUp("ada", id: 7)
+                try await api.makeApp(as: ada)
+                let builder = try api.machine(scope: ["controller:hook"])
+                let path = "/v2/hooks/build-runs/sources/"
+                let keys = #"{"keys":["sources/1","sources/2","sources/none"]}"#
+                _ = try await push(api, builder)
+                try expectJSON(try await api.call(.post, path, keys, as: builder), #"{"needed":["sources/1"]}"#)
+                // The newer push supersedes the older.
+                let second = try await push(api, builder, key: "sources/2")
+                try expectJSON(try await api.call(.post, path, keys, as: builder), #"{"needed":["sources/2"]}"#)
+                let id = try #require(try second.json["id"]?.stringValue)
+                _ = try await claim(api, builder, id)
+                try expectJSON(try await api.call(.post, path, keys, as: builder), #"{"needed":["sources/2"]}"#)
+                let failure = #"{"fence":1,"phase":"build","reason":"x"}"#
+                _ = try await api.call(.post, "/v2/hooks/build-runs/\(id)/failed", failure, as: builder)
+                try expectJSON(try await api.call(.post, path, keys, as: builder), #"{"needed":[]}"#)
+                #expect(try await api.call(.post, path, #"{"keys":[1]}"#, as: builder).status == 400)
+                #expect(try await api.call(.post, path, "{}", as: builder).status == 400)
+                #expect([401, 403].contains(try await api.call(.post, path, keys, as: ada).status))
+            }
+        }
+
         @Test func pushIsBuiltReleasedAndReadFromLineZero() async throws {
             try await withAPI { api in
                 let ada = try await api.signUp("ada", id: 7)

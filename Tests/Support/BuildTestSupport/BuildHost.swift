@@ -25,6 +25,8 @@ package struct BuildHost: Sendable {
     package let registry: RegistryServer
 
     package var storageURL: String { "file://\(directory)/objects" }
+    /// Where images and layers lie.
+    package var storageFolder: String { layout.imageStore }
     package var cacheDirectory: String { directory + "/cache" }
     package var repository: String { "\(registry.address)/shop1/shop1" }
 

@@ -12,6 +12,9 @@ import PlatformModel
 /// old
 /// fence, so a builder that was killed, or cut off for longer than its lease, changes nothing any more.
 struct BuildRunner: Sendable {
+    /// The run was cancelled before it began.
+    private struct Cancelled: Error {}
+
     /// The task shall come again later.
     struct Retry: Error, Equatable {
         let reason: String
@@ -24,6 +27,7 @@ struct BuildRunner: Sendable {
     let holder: String
     let logger: Logger
     private let apps = KeyedQueue<AppName>()
+    private let pushes = PushBursts()
     private let duration = Timer(label: "builder.build.duration")
     private let built = Counter(label: "builder.builds", dimensions: [("outcome", "built")])
     private let failed = Counter(label: "builder.builds", dimensions: [("outcome", "failed")])
@@ -79,9 +83,14 @@ struct BuildRunner: Sendable {
             run: run, claim: claim, storage: storage, cacheDirectory: folders.cache, workDirectory: folders.work)
         do {
             // The lease is kept while an earlier build of the app is still ending.
-            let outcome = try await watched(reporter) {
+            let outcome = try await watched(reporter, claim.app) {
                 try await apps.withKey(claim.app) {
-                    try await finishing(folders.work) { try await process.run(job, reporter: reporter) }
+                    try await pushes.noting(claim.app) {
+                        try await pushes.settle(claim.app)
+                        // Another push may have come while this one waited: it is not begun then.
+                        if try await reporter.heartbeat() { throw Cancelled() }
+                        return try await finishing(folders.work) { try await process.run(job, reporter: reporter) }
+                    }
                 }
             }
             guard let outcome else {
@@ -91,6 +100,9 @@ struct BuildRunner: Sendable {
             try await report(outcome, reporter, attempt: attempt)
         } catch is FencedOff {
             logger.info("Build not wanted any more", metadata: ["app": "\(claim.app)", "run": "\(run)"])
+            dropped.increment()
+        } catch is Cancelled {
+            logger.info("Build cancelled", metadata: ["app": "\(claim.app)", "run": "\(run)"])
             dropped.increment()
         } catch is RunReporter.LeaseLost {
             throw Retry(reason: "the controller was away for longer than the lease")
@@ -148,18 +160,22 @@ struct BuildRunner: Sendable {
 
     /// Runs a build while its lease is renewed and its lines are sent; nil when it was cancelled.
     private func watched(
-        _ reporter: RunReporter, _ body: @escaping @Sendable () async throws -> BuildOutcome
+        _ reporter: RunReporter, _ app: AppName, _ body: @escaping @Sendable () async throws -> BuildOutcome
     ) async throws -> BuildOutcome? {
         try await withThrowingTaskGroup(of: BuildOutcome?.self) { group in
             group.addTask { try await body() }
             group.addTask {
-                while try await !reporter.heartbeat() { try await Task.sleep(for: .seconds(5)) }
-                return nil
+                try await pushes.noting(app) {
+                    while try await !reporter.heartbeat() { try await Task.sleep(for: .seconds(2)) }
+                    return nil
+                }
             }
             group.addTask {
-                while true {
-                    try await Task.sleep(for: .milliseconds(100))
-                    try await reporter.flush()
+                try await pushes.noting(app) {
+                    while true {
+                        try await Task.sleep(for: .milliseconds(100))
+                        try await reporter.flush()
+                    }
                 }
             }
             defer { group.cancelAll() }

@@ -63,6 +63,12 @@ struct ControllerClient: Sendable {
         return try response.requireSuccess().decode(OpenedRun.self)
     }
 
+    /// Those of the given source bundles that a build still needs.
+    func neededSources(among keys: [String]) async throws -> Set<String> {
+        let response = try await post("/v2/hooks/build-runs/sources/", HookModels.SourceKeys(keys: keys))
+        return Set(try response.requireSuccess().decode(HookModels.NeededSources.self).needed)
+    }
+
     enum ClaimOutcome: Sendable {
         case claimed(ClaimedRun)
         /// Nothing is left to do.

@@ -16,6 +16,10 @@ enum HookModels {
         }
     }
 
+    struct SourceKeys: Encodable { let keys: [String] }
+
+    struct NeededSources: Decodable { let needed: [String] }
+
     struct Claim: Encodable { let holder: String }
 
     struct Heartbeat: Encodable { let fence: Int }

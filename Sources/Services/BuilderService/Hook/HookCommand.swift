@@ -13,9 +13,9 @@ enum HookCommand {
     /// Runs the hook and answers its exit status.
     static func run() -> Int32 {
         do {
-            let request = try readRequest()
+            let (request, refs) = try readRequest()
             let verdicts = try exchange(request)
-            writeVerdicts(verdicts)
+            writeVerdicts(verdicts, of: refs)
             return 0
         } catch let failure as Failure {
             writeError(failure.message)
@@ -27,31 +27,37 @@ enum HookCommand {
 
     // MARK: git's side
 
-    private static func readRequest() throws -> HookRequest {
+    /// - Returns: the push, and the names of its refs as the client sent them, which may be any bytes.
+    private static func readRequest() throws -> (HookRequest, [[UInt8]]) {
         let features = try readSection()
-        guard let version = features.first, version.hasPrefix("version=1") else {
+        guard let version = features.first.map(text), version.hasPrefix("version=1") else {
             throw Failure(message: "This git speaks another version of the hook's protocol.")
         }
         let hasOptions = version.contains("push-options")
         writeOut(PacketLine.text("version=1\0" + (hasOptions ? "push-options" : "")) + PacketLine.flush)
+        var refs: [[UInt8]] = []
         let changes = try readSection().map { line in
-            let parts = line.split(separator: " ", maxSplits: 2).map(String.init)
+            let parts = line.split(separator: UInt8(ascii: " "), maxSplits: 2).map { Array($0) }
             guard parts.count == 3 else { throw PacketLine.Malformed() }
-            return HookRequest.RefChange(old: parts[0], new: parts[1], ref: parts[2])
+            refs.append(parts[2])
+            return HookRequest.RefChange(old: text(parts[0]), new: text(parts[1]), ref: text(parts[2]))
         }
-        let options = hasOptions ? try readSection() : []
+        let options = hasOptions ? try readSection().map(text) : []
         let environment = ProcessInfo.processInfo.environment
-        return HookRequest(
+        let request = HookRequest(
             ticket: environment["BUILDER_HOOK_TICKET"] ?? "", changes: changes, options: options,
             isShallow: environment["GIT_SHALLOW_FILE"].map { !$0.isEmpty } ?? false)
+        return (request, refs)
     }
 
-    private static func readSection() throws -> [String] {
-        var lines: [String] = []
+    private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+
+    private static func readSection() throws -> [[UInt8]] {
+        var lines: [[UInt8]] = []
         while let length = try PacketLine.payloadLength(readExactly(4)) {
-            var line = String(decoding: try readExactly(length), as: UTF8.self)[...]
-            if line.last == "\n" { line = line.dropLast() }
-            lines.append(String(line))
+            var line = try readExactly(length)
+            if line.last == UInt8(ascii: "\n") { line.removeLast() }
+            lines.append(line)
             guard lines.count < 10_000 else { throw PacketLine.Malformed() }
         }
         return lines
@@ -68,17 +74,18 @@ enum HookCommand {
         return bytes
     }
 
-    private static func writeVerdicts(_ verdicts: [HookReply.Verdict]) {
-        var text = ""
-        for verdict in verdicts {
+    /// The verdicts come in the order of the refs.
+    private static func writeVerdicts(_ verdicts: [HookReply.Verdict], of refs: [[UInt8]]) {
+        var bytes: [UInt8] = []
+        for (verdict, ref) in zip(verdicts, refs) {
             if let refusal = verdict.refusal {
-                text += PacketLine.text("ng \(verdict.ref) \(refusal)\n")
+                bytes += PacketLine.bytes(Array("ng ".utf8) + ref + Array(" \(refusal)\n".utf8))
             } else {
-                text += PacketLine.text("ok \(verdict.ref)\n")
-                if verdict.fallsThrough { text += PacketLine.text("option fall-through\n") }
+                bytes += PacketLine.bytes(Array("ok ".utf8) + ref + [UInt8(ascii: "\n")])
+                if verdict.fallsThrough { bytes += PacketLine.bytes(Array("option fall-through\n".utf8)) }
             }
         }
-        writeOut(text + PacketLine.flush)
+        writeAll(bytes + Array(PacketLine.flush.utf8), to: STDOUT_FILENO)
     }
 
     private static func writeOut(_ text: String) { writeAll(Array(text.utf8), to: STDOUT_FILENO) }

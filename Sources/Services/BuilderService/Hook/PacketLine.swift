@@ -2,9 +2,13 @@
 enum PacketLine {
     static let flush = "0000"
 
-    static func text(_ payload: String) -> String {
-        let digits = String(payload.utf8.count + 4, radix: 16)
-        return String(repeating: "0", count: 4 - digits.count) + digits + payload
+    static func text(_ payload: String) -> String { header(payload.utf8.count) + payload }
+
+    static func bytes(_ payload: [UInt8]) -> [UInt8] { Array(header(payload.count).utf8) + payload }
+
+    private static func header(_ count: Int) -> String {
+        let digits = String(count + 4, radix: 16)
+        return String(repeating: "0", count: 4 - digits.count) + digits
     }
 
     /// The length of a packet's payload from its four digits; nil for a flush.

@@ -149,28 +149,3 @@ struct RecordedPush: Sendable {
         self.isShallow = isShallow
     }
 }
-
-/// Which pushes are taken at all.
-enum PushDecision {
-    /// The reason stands behind `[remote rejected]`.
-    struct Refused: Error, Equatable {
-        let reason: String
-    }
-
-    /// The one ref a push may bring.
-    static func only(of changes: [HookRequest.RefChange]) throws(Refused) -> HookRequest.RefChange {
-        guard changes.count == 1, let change = changes.first else {
-            throw Refused(reason: "push one branch or tag at a time")
-        }
-        guard change.new.contains(where: { $0 != "0" }) else {
-            throw Refused(reason: "branches cannot be deleted here, nothing to build")
-        }
-        guard [40, 64].contains(change.new.count), change.new.allSatisfy(\.isHexDigit) else {
-            throw Refused(reason: "the object id is malformed")
-        }
-        guard change.ref.hasPrefix("refs/heads/") || change.ref.hasPrefix("refs/tags/") else {
-            throw Refused(reason: "only branches and tags are built")
-        }
-        return change
-    }
-}

@@ -12,7 +12,7 @@ struct RepositoryStore: Sendable {
 
     init(root: String) { self.root = root }
 
-    private var repositories: String { root + "/repositories" }
+    var repositories: String { root + "/repositories" }
     private var drafts: String { root + "/drafts" }
     var hooks: String { root + "/hooks" }
     var spool: String { root + "/spool" }

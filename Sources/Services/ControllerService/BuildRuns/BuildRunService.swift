@@ -202,6 +202,11 @@ struct BuildRunService: Sendable {
         return run
     }
 
+    /// Those of the given source bundles that a build still needs.
+    func neededSources(among keys: [String]) async throws -> [String] {
+        try await runs.neededSources(among: keys, in: database)
+    }
+
     func find(number: Int, of app: App) async throws -> BuildRun {
         guard let run = try await runs.find(number: number, of: app.uuid, in: database) else {
             throw Refusal.notFound("BuildRun")

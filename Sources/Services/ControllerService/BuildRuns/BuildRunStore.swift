@@ -94,6 +94,18 @@ struct BuildRunStore: Sendable {
                 """))
     }
 
+    /// Those of the given source bundles that a run still has to build.
+    func neededSources(
+        among keys: [String], in executor: some SQLExecutor
+    ) async throws(PostgresError) -> [String] {
+        try await executor.query(
+            """
+            SELECT DISTINCT source_key FROM build_runs
+            WHERE source_key = ANY(\(keys)) AND state IN ('queued', 'building', 'publishing')
+            """
+        ).map { row throws(PostgresError) in try row.decode("source_key") }
+    }
+
     /// Gives the next number; the app's row must be locked by the same transaction.
     func insert(_ new: New, in transaction: some SQLExecutor) async throws(PostgresError) -> BuildRun {
         let rows = try await transaction.query(

@@ -42,6 +42,10 @@ struct BuildRunHookRoutes: Sendable {
             let run = try await service.find(try Self.run(call.parameter("run")))
             return events.response(run: run.uuid, from: max(Int(call.query("from") ?? "") ?? 0, 0))
         }
+        routes.machine(.post, "\(Self.base)/sources/", scope: scope) { call in
+            let keys = try Self.keys(try await call.form())
+            return try Reply.json(["needed": JSONValue(try await service.neededSources(among: keys))])
+        }
         addReports(to: routes, scope: scope)
     }
 
@@ -118,6 +122,16 @@ struct BuildRunHookRoutes: Sendable {
         return BuildRunStore.New(
             app: member.app.uuid, username: member.user.username, sha: sha, ref: ref,
             message: String(message.prefix(4000)), sourceKey: key, sourceDigest: digest, sourceSize: size)
+    }
+
+    private static func keys(_ form: Form) throws -> [String] {
+        guard case .array(let entries)? = form.members["keys"], entries.count <= lineLimit else {
+            throw Refusal.field("keys", "An array of at most \(lineLimit) source keys is expected.")
+        }
+        return try entries.map { entry in
+            guard let key = entry.stringValue else { throw Refusal.field("keys", "A source key is a text.") }
+            return key
+        }
     }
 
     private static func lines(_ form: Form) throws -> [BuildRunEvent] {
