@@ -10,7 +10,8 @@ import Testing
 struct HostileNameTests {
     /// Raw bytes reach the command through ssh exactly as the shell's printf wrote them.
     @Test(arguments: [
-        #"git-receive-pack '\377\376.git'"#, #"git-upload-pack '/shop1\300\200.git'"#, #"git-receive-pack 'shop1\000.git'"#,
+        #"git-receive-pack '\377\376.git'"#, #"git-upload-pack '/shop1\300\200.git'"#,
+        #"git-receive-pack 'shop1\000.git'"#,
         #"git-receive-pack 'shop1\n.git'"#, #"git-upload-pack '%2e%2e/shop1'"#, #"git-receive-pack '/./shop1.git'"#,
         #"git-receive-pack '//shop1.git'"#, #"git-receive-pack 'SHOP1.git'"#, #"git-receive-pack 'shop1.git.git'"#,
         #"git-receive-pack '\342\200\256shop1.git'"#, #"git-receive-pack ''"#, #"git-receive-pack '.git'"#,
@@ -36,7 +37,7 @@ struct HostileNameTests {
     @Test(arguments: [
         #"refs/heads/\377\376"#, "refs/heads/../../hooks/x", "refs/heads/a..b", "refs/heads/a.lock", "refs/heads/",
         "refs/heads/@{x", "refs/heads/a b", #"refs/heads/a\nb"#, "refs/workflow/runs/x/heads/main", "HEAD",
-        "refs/namespaces/push-1/refs/heads/main", #"refs/heads/\033[31m"#
+        "refs/namespaces/push-1/refs/heads/main", #"refs/heads/\033[31m"#,
         "refs/heads/a//b", "refs/heads/.a", "refs/heads/a.", "refs/tags/a~1", "refs/heads/a:b", "refs/heads/a*",
     ])
     func refsAreBranchesOrRefused(ref: String) async throws {
@@ -65,7 +66,8 @@ struct HostileNameTests {
             let key = try await fixture.makeKey()
             let tree = try await fixture.makeTree()
             for name in ["größe/日本", "a'b\"c", "fix#1&2;x"] {
-                let push = try await fixture.git(["push", fixture.url(), "main:refs/heads/\(name)"], key: key, in: tree)
+                let push = try await fixture.git(
+                    ["push", fixture.url(), "main:refs/heads/\(name)"], key: key, in: tree)
                 #expect(push.exit == .code(0), "\(push.errorText)")
                 #expect(fixture.controller.runs.last?.record["ref"] == "refs/heads/\(name)")
                 try await fixture.commit([name.filter(\.isLetter): "x"], in: tree)
@@ -95,7 +97,8 @@ extension BuilderFixture {
     fileprivate func rawSSH(_ format: String, key: String) async throws -> CommandResult {
         try await CommandRunner.run(
             Command(
-                "sh", ["-c", #"format=$1; shift; exec "$@" "$(printf "$format")" < /dev/null"#, "sh", format, "ssh"]
+                "sh",
+                ["-c", #"format=$1; shift; exec "$@" "$(printf "$format")" < /dev/null"#, "sh", format, "ssh"]
                     + sshOptions(key) + ["git@127.0.0.1"], environment: ["HOME": folder, "LC_ALL": "C"]))
     }
 
@@ -110,7 +113,8 @@ extension BuilderFixture {
             """
         return try await CommandRunner.run(
             Command(
-                "sh", ["-c", script, "sh", ref, commit, "ssh"] + sshOptions(key)
+                "sh",
+                ["-c", script, "sh", ref, commit, "ssh"] + sshOptions(key)
                     + ["git@127.0.0.1", "git-receive-pack 'shop1.git'"], environment: ["HOME": folder, "LC_ALL": "C"]))
     }
 }
