@@ -111,6 +111,20 @@ struct AppConvergerTests {
         }
     }
 
+    @Test func theNewestPushDoesNotWaitForTheHealthOfTheOneBefore() async throws {
+        try await DeployFixture.run { fixture in
+            fixture.engine.hold("registry/shop@sha256:1")
+            let older = try await fixture.push("registry/shop@sha256:1")
+            async let task: Void = fixture.converger.converge(fixture.app, for: .task)
+            try await fixture.engine.awaitHeld()
+            let newer = try await fixture.push("registry/shop@sha256:2")
+            try await task
+            #expect(try await fixture.deployment(older.uuid) == .superseded)
+            #expect(try await fixture.deployment(newer.uuid) == .succeed)
+            #expect(fixture.engine.history == ["start web v1", "remove web v1", "start web v2", "ready web v2"])
+        }
+    }
+
     @Test func aDestroyedAppLeavesNothing() async throws {
         try await DeployFixture.run { fixture in
             try await fixture.push("registry/shop@sha256:1")

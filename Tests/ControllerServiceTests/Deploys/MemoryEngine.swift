@@ -69,8 +69,8 @@ final class MemoryEngine: WorkloadEngine {
             let status = PodStatus(
                 name: pod, app: workload.app, appID: workload.appID, processType: workload.processType,
                 release: workload.release, image: workload.image, command: workload.command,
-                arguments: workload.arguments, phase: .running(since: .now), wasReady: false, restarts: 0, lastExit: nil,
-                endpoint: endpoint, fence: fence, created: .now)
+                arguments: workload.arguments, phase: .running(since: .now), wasReady: false,
+                isReady: isOneOff, restarts: 0, lastExit: nil, endpoint: endpoint, fence: fence, created: .now)
             state.pods[pod] = status
             state.history.append("start \(workload.processType) \(workload.release)")
             return status
@@ -121,7 +121,8 @@ extension PodStatus {
     private func changed(_ phase: Phase, wasReady: Bool) -> PodStatus {
         PodStatus(
             name: name, app: app, appID: appID, processType: processType, release: release, image: image,
-            command: command, arguments: arguments, phase: phase, wasReady: wasReady, restarts: restarts,
+            command: command, arguments: arguments, phase: phase, wasReady: wasReady,
+            isReady: wasReady || isReady, restarts: restarts,
             lastExit: lastExit, endpoint: endpoint, fence: fence, created: created)
     }
 }

@@ -18,13 +18,13 @@ struct EngineFixture: Sendable {
 
     func workload(
         _ arguments: [String], type: String = "web", release: Int = 1, environment: [String: String] = [:],
-        port: Int? = 8080, readiness: Probe? = nil, image: String = PodmanService.image
+        port: Int? = 8080, readiness: Probe? = nil, probes: Probes? = nil, image: String = PodmanService.image
     ) throws -> Workload {
         Workload(
             app: app, appID: appID, processType: try ProcessType(type), release: try ReleaseNumber(release),
             releaseTag: "00000000\(release < 10 ? "0" : "")\(release)", image: image, command: [],
             arguments: arguments, environment: SecretEnvironment(environment), port: port,
-            limits: .init(milliCPU: 500, memoryBytes: 64 << 20, processes: 64), probes: Probes(readiness: readiness),
+            limits: .init(milliCPU: 500, memoryBytes: 64 << 20, processes: 64), probes: probes ?? Probes(readiness: readiness),
             gracePeriod: .seconds(5))
     }
 

@@ -30,6 +30,59 @@ struct PodSupervisorTests {
         }
     }
 
+    /// The process lives, but its check fails while something stands in the file; a start empties it.
+    private static let perishable = ["sh", "-c", ": > /tmp/sick; exec httpd -f -p 8080 -h /bin"]
+    private static let check = EngineFixture.probe(
+        .exec(command: ["sh", "-c", "[ ! -s /tmp/sick ]"]), period: .milliseconds(200))
+
+    private static func infect(_ pod: PodName, in service: PodmanService) async throws {
+        _ = try await service.podman.exec(in: pod.text, command: ["sh", "-c", "echo sick > /tmp/sick"])
+    }
+
+    private static func cure(_ pod: PodName, in service: PodmanService) async throws {
+        _ = try await service.podman.exec(in: pod.text, command: ["sh", "-c", ": > /tmp/sick"])
+    }
+
+    @Test func aPodThatFailsItsLivenessProbeIsStartedAgain() async throws {
+        try await withPodmanEngine { engine, service in
+            let fixture = try EngineFixture()
+            let workload = try fixture.workload(Self.perishable, probes: Probes(liveness: Self.check))
+            let pod = PodName(for: workload)
+            _ = try await engine.start(workload, as: pod, fence: 1)
+            _ = try await engine.awaitReady(pod, of: workload, deadline: .seconds(20))
+            try await supervising(engine) {
+                try await Self.infect(pod, in: service)
+                try await eventually(within: .seconds(40), "the pod works again") {
+                    let status = try await engine.pods(of: workload.app).first
+                    return status?.restarts == 1 && status?.isReady == true && status?.endpoint != nil
+                }
+            }
+            let status = try #require(try await engine.pods(of: workload.app).first)
+            #expect(status.lastExit?.reason == "Liveness probe failed: sh exited with 1")
+        }
+    }
+
+    @Test func aPodThatIsNotReadyTakesNoRequestsUntilItIs() async throws {
+        try await withPodmanEngine { engine, service in
+            let workload = try EngineFixture().workload(Self.perishable, readiness: Self.check)
+            let pod = PodName(for: workload)
+            _ = try await engine.start(workload, as: pod, fence: 1)
+            _ = try await engine.awaitReady(pod, of: workload, deadline: .seconds(20))
+            try await supervising(engine) {
+                try await Self.infect(pod, in: service)
+                try await eventually(within: .seconds(40), "the pod is taken out") {
+                    let status = try #require(try await engine.pods(of: workload.app).first)
+                    return status.isRunning && !status.isReady && status.endpoint == nil && status.isKept
+                }
+                try await Self.cure(pod, in: service)
+                try await eventually(within: .seconds(40), "the pod is back") {
+                    try await engine.pods(of: workload.app).first?.endpoint != nil
+                }
+            }
+            #expect(try await engine.pods(of: workload.app).first?.restarts == 0)
+        }
+    }
+
     @Test func aPodThatWasNeverReadyIsLeftToItsDeploy() async throws {
         try await withPodmanEngine { engine, service in
             let workload = try EngineFixture().workload(["true"], type: "worker", port: nil)

@@ -106,6 +106,20 @@ struct PodmanEngineTests {
         }
     }
 
+    /// With the standard limit of a deploy, so that only the end of the process can be the reason.
+    @Test func aProcessThatEndsAtOnceIsGivenUpAtOnce() async throws {
+        try await withPodmanEngine { engine, _ in
+            let workload = try EngineFixture().workload(["sh", "-c", "exit 3"])
+            let pod = PodName(for: workload)
+            _ = try await engine.start(workload, as: pod, fence: 1)
+            let start = ContinuousClock.now
+            await #expect(throws: EngineError.self) {
+                _ = try await engine.awaitReady(pod, of: workload, deadline: .seconds(120))
+            }
+            #expect(ContinuousClock.now - start < .seconds(10))
+        }
+    }
+
     @Test func anImageThatIsNowhereIsExplained() async throws {
         try await withPodmanEngine { engine, _ in
             let error = await #expect(throws: EngineError.self) {

@@ -53,17 +53,33 @@ struct AppConverger: Sendable {
             let targets = try targets(
                 deployment.ptypes, plan: plan, structure: structure,
                 stamps: try await DeployStore().restartStamps(of: app.uuid, in: pool))
-            try await rollout(fence).run(
+            var order = Rollout.Order(
                 app: app, targets: targets, obsolete: try await obsolete(app, structure),
-                asked: try await deletions(app), progress: progress, credentials: try await credentials(app.id))
+                deletions: try await deletions(app), progress: progress, credentials: try await credentials(app.id))
+            order.superseded = { try await awaitSuperseded(deployment) }
+            try await rollout(fence).run(order)
             try await succeed(deployment, app: app, structure: structure, progress: progress)
         } catch let error as EngineError where error.code != .unavailable && error.code != .fenced {
             try await progress.lines("health", Array(error.lines.suffix(20)))
             try await crash(deployment, app: app, error.message, progress: progress)
+        } catch is Rollout.Superseded {
+            // Its push was told by whoever made the newer wish, which comes next.
+            logger.info("Deploy superseded", metadata: ["app": "\(app.id)"])
         } catch let error as InvalidValue {
             try await crash(deployment, app: app, error.message, progress: progress)
         }
         try await PodRecorder(pool: pool, engine: engine, scope: .processes).record(app)
+    }
+
+    /// Returns when the deployment is not wanted any more.
+    private func awaitSuperseded(_ deployment: Deployment) async throws {
+        let subject = deployment.app.uuidString.lowercased()
+        for await event in turns.notifications.listen(DeploymentStore.channel)
+        where event == .resync || event == .message(payload: subject) {
+            let found = try await DeploymentStore().find(deployment.uuid, in: pool)
+            guard found?.state.isOpen ?? false else { return }
+        }
+        throw CancellationError()
     }
 
     private func buildRun(of deployment: Deployment) async throws -> BuildRun? {
@@ -130,9 +146,10 @@ struct AppConverger: Sendable {
             targets += try self.targets(ptypes.sorted(), plan: plan, structure: app.structure, stamps: stamps)
         }
         try await rollout(fence).run(
-            app: app, targets: targets, obsolete: try await undeployed(app, targets),
-            asked: try await deletions(app), progress: DeployProgress(pool: pool, run: nil),
-            credentials: try await credentials(app.id))
+            Rollout.Order(
+                app: app, targets: targets, obsolete: try await undeployed(app, targets),
+                deletions: try await deletions(app), progress: DeployProgress(pool: pool, run: nil),
+                credentials: try await credentials(app.id)))
         try await PodRecorder(pool: pool, engine: engine, scope: .processes).record(app)
     }
 

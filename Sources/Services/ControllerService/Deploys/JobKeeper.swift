@@ -117,7 +117,8 @@ struct JobKeeper: Sendable {
             let lasted = job.started.map { Date.now.timeIntervalSince($0) } ?? 0
             let isOverdue = code.map { $0 != 0 } ?? false && lasted >= Double(job.timeout)
             let reason = isOverdue ? overran : message
-            guard try await keeper.jobs.finish(job.uuid, exitCode: code, message: reason, in: keeper.pool) else { return }
+            let isNew = try await keeper.jobs.finish(job.uuid, exitCode: code, message: reason, in: keeper.pool)
+            guard isNew else { return }
             let outcome = [code.map { "ended with status \($0)." } ?? "failed.", reason].filter { !$0.isEmpty }
             keeper.log.write(
                 "\(pod) \(outcome.joined(separator: " "))", to: app.id, level: code == 0 ? .info : .error)

@@ -8,8 +8,8 @@ import TaskOutbox
 
 /// Watches what runs, and brings an app back when its instances are not what its rows say.
 ///
-/// Looks at every app at start — after a machine's restart nothing may run — then at each change the engine announces,
-/// and now and then in case an announcement was lost. Apps do not wait for one another.
+/// Looks at every app at start, since after a machine's restart nothing may run, then at each change the engine
+/// announces, and now and then in case an announcement was lost. Apps do not wait for one another.
 struct PodObserver: Service {
     let pool: PostgresPool
     let engine: any WorkloadEngine

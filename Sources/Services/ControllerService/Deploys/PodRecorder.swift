@@ -8,8 +8,8 @@ struct PodRecorder: Sendable {
     let engine: any WorkloadEngine
     let scope: Scope
 
-    /// Which instances are written down. Each is the affair of whoever holds its turn, so that an older look of one does
-    /// not undo what the other wrote.
+    /// Which instances are written down. Each is the affair of whoever holds its turn, so that an older look of one
+    /// does not undo what the other wrote.
     enum Scope {
         case processes, oneOff
 
@@ -19,23 +19,45 @@ struct PodRecorder: Sendable {
     func record(_ app: App) async throws {
         let pods = try await engine.pods(of: app.id).filter { scope.contains($0.processType.text) }
         let store = ObservedPodStore()
-        let endpoints = Set(try await EndpointStore().all(of: app.uuid, in: pool).filter { $0.state == .ready }.map(\.pod))
+        let reachable = try await EndpointStore().all(of: app.uuid, in: pool).filter { $0.state == .ready }
+        let endpoints = Set(reachable.map(\.pod))
         try await pool.withTransaction { transaction in
             let known = try await store.all(of: app.uuid, in: transaction).filter { scope.contains($0.ptype) }
-                .map(\.name)
-            try await store.remove(known.filter { name in !pods.contains { $0.name.text == name } }, in: transaction)
+            let before = Dictionary(known.map { ($0.name, $0) }) { first, _ in first }
+            let names = Set(pods.map(\.name.text))
+            try await store.remove(known.map(\.name).filter { !names.contains($0) }, in: transaction)
             for pod in pods {
-                try await store.put(Self.observed(pod, isReady: endpoints.contains(pod.name.text)), in: transaction)
+                let now = Self.observed(pod, takesRequests: endpoints.contains(pod.name.text))
+                try await store.put(now, in: transaction)
+                if let old = before[now.name] { try await tell(pod, old, now, in: transaction) }
             }
         }
     }
 
+    /// Writes what has happened to an instance where `ps describe` shows it.
+    private func tell(
+        _ pod: PodStatus, _ old: ObservedPod, _ now: ObservedPod, in transaction: Transaction
+    ) async throws(PostgresError) {
+        var event: (reason: String, message: String)?
+        if now.restarts > old.restarts {
+            let cause = pod.lastExit?.reason ?? "The process ended with status \(pod.lastExit?.code ?? 0)"
+            event = (pod.lastExit?.reason == nil ? "BackOff" : "Unhealthy", "\(cause); it was started again.")
+        } else if old.isReady, !now.isReady, pod.isRunning {
+            event = ("Unhealthy", "The process is not ready and takes no requests for now.")
+        }
+        guard let event else { return }
+        try await AppEventStore().add(
+            app: now.app, ptype: now.ptype, pod: now.name, reason: event.reason, message: event.message,
+            in: transaction)
+    }
+
     /// The words of controller-api 5.11 for an instance's state.
-    private static func observed(_ pod: PodStatus, isReady: Bool) -> ObservedPod {
+    private static func observed(_ pod: PodStatus, takesRequests: Bool) -> ObservedPod {
+        let isReady = pod.isRunning && pod.isReady && (pod.endpoint == nil || takesRequests)
         var observed = ObservedPod(
             name: pod.name.text, app: pod.appID, ptype: pod.processType.text, release: pod.release.value,
             state: word(pod, isReady: isReady), container: "\(pod.app)-\(pod.processType)", image: pod.image)
-        observed.isReady = isReady || pod.endpoint == nil && pod.isRunning
+        observed.isReady = isReady
         observed.restarts = pod.restarts
         observed.command = pod.command
         observed.arguments = pod.arguments
@@ -64,6 +86,7 @@ struct PodRecorder: Sendable {
             ]
             if let started = last.started { terminated["startedAt"] = .string(started.wire) }
             if let finished = last.finished { terminated["finishedAt"] = .string(finished.wire) }
+            if let reason = last.reason { terminated["message"] = .string(reason) }
             observed.lastState = ["terminated": .object(terminated)]
         }
         return observed
@@ -72,7 +95,7 @@ struct PodRecorder: Sendable {
     private static func word(_ pod: PodStatus, isReady: Bool) -> String {
         switch pod.phase {
         case .created: "creating"
-        case .running: pod.endpoint == nil || isReady ? "up" : "starting"
+        case .running: isReady ? "up" : "starting"
         case .stopping: "terminating"
         case .exited(let code, _): code == 0 ? "down" : "crashed"
         case .backingOff: "error"

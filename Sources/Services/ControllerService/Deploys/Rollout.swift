@@ -16,6 +16,23 @@ struct Rollout: Sendable {
         let madeAfter: Date?
     }
 
+    /// What a rollout shall bring about.
+    struct Order: Sendable {
+        let app: App
+        let targets: [Target]
+        /// Process types of the app that shall not run any more.
+        let obsolete: [String]
+        /// Instances somebody asked to replace.
+        let deletions: Set<String>
+        let progress: DeployProgress
+        let credentials: RegistryCredentials?
+        /// Returns once a newer wish has taken this one's place; nil when none can.
+        var superseded: (@Sendable () async throws -> Void)?
+    }
+
+    /// A newer wish has taken the place of this one while its processes were waited for.
+    struct Superseded: Error {}
+
     let pool: PostgresPool
     let engine: any WorkloadEngine
     let routes: RouteSwitch
@@ -26,22 +43,20 @@ struct Rollout: Sendable {
     /// How long the edge may take to confirm new routes before old processes are stopped regardless.
     private static let switchLimit = Duration.seconds(10)
 
-    /// - Parameter obsolete: process types of the app that shall not run any more.
-    /// - Throws: ``EngineError`` when the new processes cannot be had; what was started for them is gone again.
-    func run(
-        app: App, targets: [Target], obsolete: [String], asked deletions: Set<String>, progress: DeployProgress,
-        credentials: RegistryCredentials?
-    ) async throws {
+    /// - Throws: ``EngineError`` when the new processes cannot be had, ``Superseded`` when they are not wanted any more;
+    ///   what was started for them is gone again.
+    func run(_ order: Order) async throws {
+        let (app, progress) = (order.app, order.progress)
         let present = try await engine.pods(of: app.id).filter { $0.processType != .run }
-        let plans = targets.map { Plan(target: $0, present: present, deletions: deletions) }
+        let plans = order.targets.map { Plan(target: $0, present: present, deletions: order.deletions) }
         var start = ContinuousClock.now
         var started: [Started] = []
         do {
-            started = try await startMissing(plans, credentials: credentials)
+            started = try await startMissing(plans, credentials: order.credentials)
             if !started.isEmpty {
                 try await progress.phase("start", Self.summary(plans), since: start)
                 start = .now
-                let report = try await awaitReady(started)
+                let report = try await awaitReady(started, unless: order.superseded)
                 try await progress.phase("health", report, since: start)
             }
         } catch {
@@ -51,7 +66,7 @@ struct Rollout: Sendable {
         start = .now
         let kept = plans.flatMap(\.kept).filter(\.isRunning)
         let fresh = try await status(of: started, app: app)
-        let old = plans.flatMap(\.surplus) + present.filter { obsolete.contains($0.processType.text) }
+        let old = plans.flatMap(\.surplus) + present.filter { order.obsolete.contains($0.processType.text) }
         let alive = Set((present + fresh).map(\.name.text))
         let resting = plans.flatMap(\.kept).filter { $0.endpoint == nil }
         try await switchOver(app: app, to: kept + fresh, from: old, resting: resting, alive: alive)
@@ -113,7 +128,9 @@ struct Rollout: Sendable {
         return started
     }
 
-    private func awaitReady(_ started: [Started]) async throws -> String {
+    private func awaitReady(
+        _ started: [Started], unless superseded: (@Sendable () async throws -> Void)?
+    ) async throws -> String {
         let reports = try await withThrowingTaskGroup(of: String.self) { group in
             for next in started {
                 group.addTask {
@@ -121,7 +138,16 @@ struct Rollout: Sendable {
                     return try await engine.awaitReady(next.pod, of: next.workload, deadline: limit)
                 }
             }
-            return try await group.reduce(into: [String]()) { $0.append($1) }
+            if let superseded {
+                group.addTask {
+                    try await superseded()
+                    throw Superseded()
+                }
+            }
+            defer { group.cancelAll() }
+            var reports: [String] = []
+            while reports.count < started.count, let report = try await group.next() { reports.append(report) }
+            return reports
         }
         let words = reports.first.map { "\($0), " } ?? ""
         return "\(words)\(reports.count)/\(started.count)"

@@ -10,6 +10,8 @@ struct PodFolder: Sendable {
             var code: Int
             var started: Date?
             var finished: Date?
+            /// Why it was stopped, when a probe was the reason.
+            var reason: String?
         }
 
         /// The pod has passed its readiness probe once; from then on it is kept running.
@@ -20,6 +22,8 @@ struct PodFolder: Sendable {
         /// Starts in a row that did not last.
         var shortRuns = 0
         var lastExit: Exit?
+        /// A probe has failed for good: the process is being stopped to be started again.
+        var restartReason: String?
     }
 
     let path: String

@@ -13,6 +13,8 @@ struct PodLabels: Sendable, Equatable {
     let arguments: [String]
     let port: Int?
     let probes: Probes
+    /// From the request to stop until the process is killed.
+    let gracePeriod: Duration
     let fence: Int
     /// Names the folder of the pod's logs.
     let uid: String
@@ -25,7 +27,7 @@ struct PodLabels: Sendable, Equatable {
         case heritage = "workflow.heritage", app = "workflow.app", appID = "workflow.app-id"
         case processType = "workflow.type", release = "workflow.release", image = "workflow.image"
         case command = "workflow.command", arguments = "workflow.arguments", port = "workflow.port"
-        case probes = "workflow.probes", fence = "workflow.fence", uid = "workflow.uid", pod = "workflow.pod"
+        case probes = "workflow.probes", grace = "workflow.grace", fence = "workflow.fence", uid = "workflow.uid", pod = "workflow.pod"
     }
 
     init(_ workload: Workload, pod: PodName, fence: Int, uid: String) {
@@ -39,6 +41,7 @@ struct PodLabels: Sendable, Equatable {
         arguments = workload.arguments
         port = workload.port
         probes = workload.probes
+        gracePeriod = workload.gracePeriod
         self.fence = fence
         self.uid = uid
     }
@@ -66,6 +69,7 @@ struct PodLabels: Sendable, Equatable {
         image = value(.image)
         port = Int(value(.port))
         probes = Self.probes(value(.probes))
+        gracePeriod = .seconds(Int(value(.grace)) ?? 30)
         uid = value(.uid)
     }
 
@@ -75,6 +79,7 @@ struct PodLabels: Sendable, Equatable {
             .heritage: "drycc", .app: app.text, .appID: appID.uuidString.lowercased(), .processType: processType.text,
             .release: "\(release)", .image: image, .command: try Self.text(command),
             .arguments: try Self.text(arguments), .fence: "\(fence)", .uid: uid, .pod: pod.text,
+            .grace: "\(gracePeriod.components.seconds)",
         ]
         if let port { labels[.port] = "\(port)" }
         if probes != Probes() { labels[.probes] = String(decoding: try JSONEncoder().encode(probes), as: UTF8.self) }

@@ -24,6 +24,8 @@ struct PodStatus: Sendable, Equatable {
     let phase: Phase
     /// Whether it has passed its readiness probe once; from then on the engine keeps it running.
     let wasReady: Bool
+    /// Whether it works as far as its probes tell; a process without port or probe does while it runs.
+    let isReady: Bool
     /// How often the engine has started it again.
     let restarts: Int
     /// How it ended the last time, when it was started again since.
@@ -38,6 +40,8 @@ struct PodStatus: Sendable, Equatable {
         let code: Int
         let started: Date?
         let finished: Date?
+        /// Why it was stopped, when a probe was the reason.
+        var reason: String?
     }
 
     var isRunning: Bool {

@@ -29,21 +29,31 @@ extension PodmanEngine {
     func markReady(_ pod: PodName) async throws {
         let details = try await podman.inspectContainer(pod.text)
         guard let labels = PodLabels(details.labels) else { return }
-        let folder = PodFolder(logDirectory: configuration.logDirectory, labels: labels)
-        var memory = folder.memory()
-        memory.wasReady = true
-        memory.isReady = true
-        try folder.remember(memory)
+        try remember(labels) { memory in
+            memory.wasReady = true
+            memory.isReady = true
+            // A restart that was begun for a failing probe, and cut off, is not needed any more.
+            memory.restartReason = nil
+        }
         announceChange()
     }
 
     /// Waits for the end of the process and throws what it looked like.
+    ///
+    /// Looks itself: podman's own wait does not answer before the container is cleaned up, and when that is late only
+    /// after another 20 seconds (libpod, `WaitForExit`).
     private func failOnExit(of pod: PodName) async throws -> String {
-        let code = try await podman.waitForContainer(pod.text)
-        let details = try await podman.inspectContainer(pod.text)
-        throw EngineError(
-            .unhealthy, Self.exitSentence(code, isOutOfMemory: details.state.isOutOfMemory),
-            lines: try await lastLines(of: pod))
+        let limit = Duration.milliseconds(500)
+        var waits = Backoff(initial: .milliseconds(50), limit: limit, factor: 1.5, jitter: 0).makeIterator()
+        while true {
+            let state = try await podman.inspectContainer(pod.text).state
+            guard !state.status.hasEnded else {
+                throw EngineError(
+                    .unhealthy, Self.exitSentence(state.exitCode, isOutOfMemory: state.isOutOfMemory),
+                    lines: try await lastLines(of: pod))
+            }
+            try await Task.sleep(for: waits.next() ?? limit)
+        }
     }
 
     /// Podman 4.3 does not always see the kernel's out-of-memory kill, hence the hint for 137.

@@ -110,8 +110,11 @@ extension PodStatus {
         self.init(
             name: labels.pod, app: labels.app, appID: labels.appID, processType: labels.processType,
             release: labels.release, image: labels.image, command: labels.command, arguments: labels.arguments,
-            phase: Phase(details.state, memory, isLeaving: isLeaving), wasReady: memory.wasReady, restarts: memory.restarts,
-            lastExit: memory.lastExit.map { LastExit(code: $0.code, started: $0.started, finished: $0.finished) },
+            phase: Phase(details.state, memory, isLeaving: isLeaving), wasReady: memory.wasReady,
+            isReady: memory.isReady || labels.processType == .run, restarts: memory.restarts,
+            lastExit: memory.lastExit.map {
+                LastExit(code: $0.code, started: $0.started, finished: $0.finished, reason: $0.reason)
+            },
             endpoint: address.flatMap { address in labels.port.map { PodEndpoint(address: address, port: $0) } },
             fence: labels.fence, created: Date(wire: details.created.prefix(19) + "Z") ?? .distantPast)
     }
@@ -127,6 +130,8 @@ extension PodStatus.Phase {
         switch state.status {
         case .running, .paused, .restarting:
             self = isLeaving ? .stopping : .running(since: state.startedAt ?? .now)
+        case .stopping where memory.restartReason != nil && !isLeaving:
+            self = .backingOff(code: memory.lastExit?.code ?? 0, at: .now)
         case .stopping, .removing: self = .stopping
         case .stopped, .exited:
             let end = state.finishedAt ?? .now

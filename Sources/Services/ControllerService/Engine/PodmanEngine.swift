@@ -32,6 +32,7 @@ final class PodmanEngine: WorkloadEngine {
     let logger: Logger
     /// Pods that are being stopped on purpose; nobody may start them again meanwhile.
     private let leaving = Mutex<Set<PodName>>([])
+    private let remembering = Mutex(())
     /// Who wants to know of changes that podman tells no event for.
     private let listeners = Mutex<[UUID: @Sendable () -> Void]>([:])
 
@@ -40,6 +41,18 @@ final class PodmanEngine: WorkloadEngine {
         self.http = http
         self.configuration = configuration
         self.logger = logger
+    }
+
+    /// Changes what is remembered of a pod; its watchers and the deploy may do so at the same time.
+    @discardableResult
+    func remember(_ labels: PodLabels, _ change: (inout PodFolder.Memory) -> Void) throws -> PodFolder.Memory {
+        try remembering.withLock { _ in
+            let folder = PodFolder(logDirectory: configuration.logDirectory, labels: labels)
+            var memory = folder.memory()
+            change(&memory)
+            try folder.remember(memory)
+            return memory
+        }
     }
 
     // MARK: - Images

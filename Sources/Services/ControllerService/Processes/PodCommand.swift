@@ -35,7 +35,7 @@ enum PodOutput: Sendable, Equatable {
 protocol PodCommandRunner: Sendable {
     /// Runs a command in a pod and returns its exit code, or nil when it goes on after `body` has returned.
     ///
-    /// - Throws: ``EngineError``: `.podNotFound`, `.refused` when the pod does not run or the command cannot be started.
+    /// - Throws: ``EngineError``: `.podNotFound`, `.refused` when the pod does not run or has no such command.
     func run(
         _ command: PodCommand, in pod: PodName, _ body: @escaping @Sendable (PodCommandSession) async throws -> Void
     ) async throws -> Int?
