@@ -45,7 +45,8 @@ struct BuildRunStore: Sendable {
     }
 
     func find(number: Int, of app: UUID, in executor: some SQLExecutor) async throws(PostgresError) -> BuildRun? {
-        try first(
+        guard Int32(exactly: number) != nil else { return nil }
+        return try first(
             try await executor.query(
                 "SELECT \(sql: Self.columns) FROM build_runs WHERE app = \(app) AND number = \(number)"))
     }
@@ -119,6 +120,17 @@ struct BuildRunStore: Sendable {
             RETURNING \(sql: Self.columns)
             """)
         return try Self.run(try rows.one())
+    }
+
+    /// Those of the bundles that some build still needs.
+    func keysToBuild(among keys: [String], in executor: some SQLExecutor) async throws(PostgresError) -> Set<String> {
+        guard !keys.isEmpty else { return [] }
+        let rows = try await executor.query(
+            """
+            SELECT DISTINCT source_key FROM build_runs
+            WHERE source_key = ANY(\(keys)::text[]) AND state IN ('queued', 'building', 'publishing')
+            """)
+        return Set(try rows.map { (row) throws(PostgresError) in try row.decode("source_key", as: String.self) })
     }
 
     /// Open runs of the app with a lower number than `number`.
