@@ -115,71 +115,13 @@ extension APITests {
             }
         }
 
-        /// A route that is added past the catalog has no policy and is found here.
-        @Test func everyRouteHasAPolicy() async throws {
-            try await withAPI { api in
-                let routes = api.controller.makeRoutes()
-                let health: Set = ["/healthz", "/readiness", "/metrics"]
-                for route in routes.router.routes where !health.contains(route.path.description) {
-                    let path = route.path.description
-                    let isKnown = routes.policies.keys.contains { known in
-                        known.method == route.method.rawValue && RouterPath(known.path) == route.path
-                    }
-                    #expect(isKnown, "\(route.method) \(path) has no policy")
-                }
-                #expect(routes.policies.count > 200)
-            }
-        }
-
         @Test func errorCodesAreDistinct() {
             #expect(Set(Refusal.codes.map(\.text)).count == Refusal.codes.count)
         }
     }
 
-    /// Every route × role × own or foreign app: nothing succeeds that should not.
-    @Suite struct AuthorizationMatrixTests {
-        @Test func onlyTheRolesOfThePolicyPass() async throws {
-            try await withAPI { api in
-                let ada = try await api.signUp("ada", id: 7)
-                try await api.makeApp(as: ada)
-                var tokens: [Role: String] = [:]
-                for (index, role) in Role.allCases.enumerated() {
-                    let name = "user\(role.rawValue)"
-                    tokens[role] = try await api.signUp(name, id: 20 + index)
-                    try await api.call(
-                        .post, "/v2/workspaces/acme1/invitations", #"{"email":"\#(name)@example.com"}"#, as: ada)
-                    try await api.call(
-                        .patch, "/v2/workspaces/acme1/members/\(name)", #"{"role":"\#(role.rawValue)"}"#, as: ada)
-                }
-                let outsider = try await api.signUp("eve", id: 30)
-                for (route, policy) in api.controller.makeRoutes().policies.sorted(by: { $0.key.path < $1.key.path }) {
-                    guard case (let role, let isHidden)? = appPolicy(policy), let method = HTTPRequest.Method(route.method),
-                        !(route.path == "/v2/apps/{app}/" && method == .delete)
-                    else { continue }
-                    let path = fill(route.path)
-                    #expect(try await api.call(method, path).status == 401, "\(route)")
-                    let foreign = try await api.call(method, path, as: outsider).status
-                    #expect(foreign == (isHidden ? 404 : 403), "\(route)")
-                    for lower in Role.allCases where lower < role {
-                        #expect(try await api.call(method, path, as: tokens[lower]).status == 403, "\(route) \(lower)")
-                    }
-                }
-            }
-        }
-
-        private func appPolicy(_ policy: AccessPolicy) -> (Role, Bool)? {
-            switch policy {
-            case .app(let role): (role, false)
-            case .appItself(let role): (role, true)
-            default: nil
-            }
-        }
-
-        private func fill(_ template: String) -> String {
-            ["app": "myapp", "pod": "nope", "name": "nope", "version": "v1", "number": "1", "domain": "nope.example"]
-                .reduce(template) { $0.replacing("{\($1.key)}", with: $1.value) }
-        }
-
+    /// What operators may; what everybody may is the affair of ``AccessMatrixTests``.
+    @Suite struct OperatorTests {
         @Test func operatorsPassExceptOnTheAppItself() async throws {
             try await withAPI { api in
                 let ada = try await api.signUp("ada", id: 7)
@@ -187,20 +129,6 @@ extension APITests {
                 let staff = try await api.signUp("root", id: 1, isStaff: true)
                 #expect(try await api.call(.get, "/v2/apps/myapp/config/", as: staff).status == 200)
                 #expect(try await api.call(.get, "/v2/apps/myapp/", as: staff).status == 404)
-            }
-        }
-
-        @Test func machinesNeedTheirScope() async throws {
-            try await withAPI { api in
-                let ada = try await api.signUp("ada", id: 7)
-                let wrong = try api.machine(scope: ["logger:write"])
-                for (route, policy) in api.controller.makeRoutes().policies {
-                    guard case .scope = policy, let method = HTTPRequest.Method(route.method) else { continue }
-                    let path = fill(route.path).replacing("{run}", with: "x").replacing("**", with: "x")
-                    #expect(try await api.call(method, path).status == 401, "\(route)")
-                    #expect(try await api.call(method, path, as: ada).status == 401, "\(route)")
-                    #expect(try await api.call(method, path, as: wrong).status == 403, "\(route)")
-                }
             }
         }
     }

@@ -113,9 +113,12 @@ final class RecordedWork: Sendable {
 
 /// Runs `body` with an API over a new database.
 ///
-/// - Parameter pods: the engine behind logs of pods and commands in them.
+/// - Parameters:
+///   - pods: the engine behind logs of pods and commands in them.
+///   - settings: configuration other than usual.
 func withAPI<Value: Sendable>(
-    pods: (any PodLogSource & PodCommandRunner)? = nil, _ body: @Sendable @escaping (API) async throws -> Value
+    pods: (any PodLogSource & PodCommandRunner)? = nil, settings: [String: String] = [:],
+    _ body: @Sendable @escaping (API) async throws -> Value
 ) async throws -> Value {
     try await withScratchDatabase { scratch in
         let database = scratch.pool(size: 3)
@@ -123,7 +126,7 @@ func withAPI<Value: Sendable>(
         let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         try await Migrator(migrations: ControllerMigrations.all, lockKey: ControllerMigrations.lockKey)
             .run(database, logger: logger)
-        let configuration = try makeConfiguration(database: scratch.url)
+        let configuration = try makeConfiguration(database: scratch.url, more: settings)
         let keys = try await SigningKeys.generate()
         let provider = FakeIdentityProvider()
         let work = RecordedWork()

@@ -12,11 +12,11 @@ enum ProcessTypeRule {
         return ReservedNames.standard.contains(name) ? ReservedNames.sentence(name) : nil
     }
 
-    /// Splits `web,worker`, the form in which requests name several process types.
+    /// Splits `web,worker`, the form in which requests name several process types or pods; a zero byte is in no name.
     static func split(_ text: String) -> [String] {
         var seen = Set<String>()
         return text.split(whereSeparator: { $0 == "," || $0 == " " })
             .map(String.init)
-            .filter { seen.insert($0).inserted }
+            .filter { !$0.utf8.contains(0) && seen.insert($0).inserted }
     }
 }

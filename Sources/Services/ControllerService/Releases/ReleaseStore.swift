@@ -35,7 +35,8 @@ struct ReleaseStore: Sendable {
     func find(
         version: Int, of app: UUID, in executor: some SQLExecutor
     ) async throws(PostgresError) -> Release? {
-        try first(
+        guard Int32(exactly: version) != nil else { return nil }
+        return try first(
             try await executor.query(
                 "SELECT \(sql: Self.columns) FROM releases WHERE app = \(app) AND version = \(version)"))
     }

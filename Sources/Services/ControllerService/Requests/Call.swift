@@ -13,9 +13,11 @@ struct Call<Caller: Sendable>: Sendable {
 
     /// A path parameter, percent-decoded.
     ///
-    /// - Throws: ``Refusal`` 404 when it is not text or holds a slash: such a path leads nowhere.
+    /// - Throws: ``Refusal`` 404 when it is not text or holds a slash or zero byte: such a path leads nowhere.
     func parameter(_ name: String) throws(Refusal) -> String {
-        guard let raw = context.parameters.get(name), let text = PathText.decode(raw), !text.contains("/") else {
+        guard let raw = context.parameters.get(name), let text = PathText.decode(raw), !text.contains("/"),
+            !text.utf8.contains(0)
+        else {
             throw .unknownPath
         }
         return text
@@ -53,6 +55,14 @@ extension HTTPFields {
 extension Refusal {
     /// A path that leads nowhere is answered with a page, as browsers expect; the command line never sees one.
     static let unknownPath = Refusal(.notFound, .page("Not Found"))
+}
+
+/// What every request must satisfy, whatever its route.
+enum RequestRule {
+    /// - Throws: ``Refusal`` 400 for a query with a zero byte, which no text of ours can hold.
+    static func check(_ request: Request) throws(Refusal) {
+        guard !(request.uri.query ?? "").contains("%00") else { throw .invalid("Null characters are not allowed.") }
+    }
 }
 
 /// Percent-decoding of path segments, where a plus sign is a plus sign.

@@ -72,12 +72,16 @@ final class RouteCatalog {
         _ method: HTTPRequest.Method, _ path: String, _ policy: AccessPolicy,
         _ handler: @escaping @Sendable (Request, ControllerContext) async throws -> Response
     ) {
-        router.on(RouterPath(path), method: method, use: handler)
+        router.on(RouterPath(path), method: method) { request, context in
+            try RequestRule.check(request)
+            return try await handler(request, context)
+        }
         policies[Route(method: method.rawValue, path: path)] = policy
         methods[path, default: []].insert(method)
         if method == .get {
             router.on(RouterPath(path), method: .head) { request, context in
-                try await handler(request, context).createHeadResponse()
+                try RequestRule.check(request)
+                return try await handler(request, context).createHeadResponse()
             }
             policies[Route(method: "HEAD", path: path)] = policy
             methods[path, default: []].insert(.head)

@@ -29,6 +29,7 @@ struct WorkspaceRoutes: Sendable {
         for method in [HTTPRequest.Method.put, .patch] {
             routes.signedIn(method, "/v2/workspaces/{workspace}/") { call in
                 let access = try await memberAccess(call)
+                try service.checkMayUpdate(access)
                 var form = try await call.form()
                 let email = Self.email(&form)
                 try form.validated()
@@ -79,6 +80,7 @@ struct WorkspaceRoutes: Sendable {
         }
         routes.signedIn(.post, "/v2/workspaces/{workspace}/invitations/") { call in
             let access = try await memberAccess(call)
+            try service.checkMayInvite(access)
             var form = try await call.form()
             let email = Self.email(&form)
             try form.validated()

@@ -46,8 +46,13 @@ struct WorkspaceService: Sendable {
         }
     }
 
-    func update(_ access: Access, email: String) async throws -> Workspace {
+    /// Asked before the body is read, so that a body tells nobody more than the permission does.
+    func checkMayUpdate(_ access: Access) throws(Refusal) {
         guard access.isAdmin else { throw Refusal.forbidden("Only workspace admins can update workspaces") }
+    }
+
+    func update(_ access: Access, email: String) async throws -> Workspace {
+        try checkMayUpdate(access)
         return try await workspaces.update(access.workspace.uuid, email: email, in: database)
     }
 
@@ -130,8 +135,13 @@ struct WorkspaceService: Sendable {
     }
 
     /// Invites an address. As this installation sends no mail, the invitation counts as accepted at once.
-    func invite(_ email: String, _ access: Access) async throws -> WorkspaceInvitation {
+    /// Asked before the body is read.
+    func checkMayInvite(_ access: Access) throws(Refusal) {
         guard access.isAdmin else { throw Refusal.forbidden("Only workspace admins can create invitations") }
+    }
+
+    func invite(_ email: String, _ access: Access) async throws -> WorkspaceInvitation {
+        try checkMayInvite(access)
         let uuid = access.workspace.uuid
         return try await database.withTransaction { transaction in
             guard try await !members.hasMember(withEmail: email, in: uuid, in: transaction) else {

@@ -17,6 +17,8 @@ struct WorkspaceStore: Sendable {
     func find(
         _ name: String, for user: User, in executor: some SQLExecutor
     ) async throws(PostgresError) -> (workspace: Workspace, role: Role?)? {
+        // PostgreSQL's text has no zero byte, so no workspace has one in its name.
+        guard !name.utf8.contains(0) else { return nil }
         let rows = try await executor.query(
             """
             SELECT \(sql: Self.columns), workspace_members.role FROM workspaces
