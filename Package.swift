@@ -105,7 +105,7 @@ let package = Package(
                 "AMQPClient", "AccessTokens", "CommandRunner", "CurlTransfer", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", "PodmanClient", "Postgres",
                 "TaskOutbox", "TaskQueue", "WebSocketServer", argumentParser, mustache, nioPosix, nioWebSocket, yams,
             ]),
-        tests("ControllerService", ["AccessTokens", "CurlTransfer", "ObjectStorage", "ServiceHTTP", "ServiceRuntime", httpTypes, "PodmanClient", "PodmanTestSupport", "PostgresTestSupport", hummingbird, hummingbirdTesting, lifecycle, "OpenSSLCrypto", "PlatformModel", "Postgres", "TaskOutbox", "WebSocketTestSupport", logging]),
+        tests("ControllerService", ["AccessTokens", "CurlTransfer", "ServiceHTTP", "ServiceRuntime", httpTypes, "PodmanClient", "PodmanTestSupport", "PostgresTestSupport", hummingbird, hummingbirdTesting, lifecycle, "OpenSSLCrypto", "PlatformModel", "Postgres", "TaskOutbox", "WebSocketTestSupport", logging]),
         service("ImageBuilderService", ["CSystemCalls", "CommandRunner", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", unixSignals, yams]),
         tests("ImageBuilderService", ["BuildTestSupport", "CommandRunner", "OpenSSLCrypto", "PlatformModel"]),
         service("LogShipperService", ["ForwardProtocol", nioPosix]),

@@ -36,6 +36,25 @@ struct AppConvergerTests {
         }
     }
 
+    /// An old process may take its whole grace period to end; nobody waits for that with the good news.
+    @Test func aReleaseIsLiveBeforeTheOldProcessesHaveStopped() async throws {
+        try await DeployFixture.run { fixture in
+            try await fixture.push("registry/shop@sha256:1")
+            try await fixture.converger.converge(fixture.app, for: .task)
+            fixture.engine.holdRemovals()
+            let newer = try await fixture.push("registry/shop@sha256:2")
+            async let task: Void = fixture.converger.converge(fixture.app, for: .task)
+            try await fixture.engine.awaitHeld()
+            #expect(try await fixture.deployment(newer.uuid) == .succeed)
+            #expect(try await fixture.backends().count == 1)
+            let pods = try await ObservedPodStore().all(of: fixture.app, in: fixture.pool)
+            #expect(Set(pods.map { "v\($0.release) \($0.state)" }) == ["v1 terminating", "v2 up"])
+            fixture.engine.letGo()
+            try await task
+            #expect(fixture.engine.all.map(\.release.value) == [2])
+        }
+    }
+
     @Test func aSickReleaseLeavesTheOldOneServing() async throws {
         try await DeployFixture.run { fixture in
             try await fixture.push("registry/shop@sha256:1")

@@ -11,6 +11,7 @@ final class MemoryEngine: WorkloadEngine {
         var removedApps: [AppName] = []
         var sick: Set<String> = []
         var held: Set<String> = []
+        var holdsRemovals = false
         var isAway = false
         var history: [String] = []
     }
@@ -31,6 +32,9 @@ final class MemoryEngine: WorkloadEngine {
     /// Instances of this image become ready once ``letGo()`` was called.
     func hold(_ image: String) { state.withLock { _ = $0.held.insert(image) } }
 
+    /// Instances end once ``letGo()`` was called, whatever their grace period.
+    func holdRemovals() { state.withLock { $0.holdsRemovals = true } }
+
     /// Returns once somebody waits for a held instance.
     func awaitHeld() async throws {
         for await _ in arrivals.stream { return }
@@ -38,6 +42,12 @@ final class MemoryEngine: WorkloadEngine {
     }
 
     func letGo() { gate.continuation.finish() }
+
+    private func waitAtGate() async throws {
+        arrivals.continuation.yield()
+        for await _ in gate.stream {}
+        try Task.checkCancellation()
+    }
 
     /// The process of an instance ends.
     func end(_ pod: PodName, code: Int) {
@@ -78,11 +88,7 @@ final class MemoryEngine: WorkloadEngine {
     }
 
     func awaitReady(_ pod: PodName, of workload: Workload, deadline: Duration) async throws -> String {
-        if state.withLock({ $0.held.contains(workload.image) }) {
-            arrivals.continuation.yield()
-            for await _ in gate.stream {}
-            try Task.checkCancellation()
-        }
+        if state.withLock({ $0.held.contains(workload.image) }) { try await waitAtGate() }
         try state.withLock { state in
             guard !state.sick.contains(workload.image) else {
                 throw EngineError(.unhealthy, "The process web exited with status 1.", lines: ["boom", "bang"])
@@ -101,6 +107,7 @@ final class MemoryEngine: WorkloadEngine {
     }
 
     func remove(_ pod: PodName, grace: Duration) async throws {
+        if state.withLock({ $0.holdsRemovals }) { try await waitAtGate() }
         state.withLock { state in
             guard let removed = state.pods.removeValue(forKey: pod) else { return }
             state.history.append("remove \(removed.processType) \(removed.release)")

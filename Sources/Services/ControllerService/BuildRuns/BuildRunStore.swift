@@ -122,17 +122,6 @@ struct BuildRunStore: Sendable {
         return try Self.run(try rows.one())
     }
 
-    /// Those of the bundles that some build still needs.
-    func keysToBuild(among keys: [String], in executor: some SQLExecutor) async throws(PostgresError) -> Set<String> {
-        guard !keys.isEmpty else { return [] }
-        let rows = try await executor.query(
-            """
-            SELECT DISTINCT source_key FROM build_runs
-            WHERE source_key = ANY(\(keys)::text[]) AND state IN ('queued', 'building', 'publishing')
-            """)
-        return Set(try rows.map { (row) throws(PostgresError) in try row.decode("source_key", as: String.self) })
-    }
-
     /// Open runs of the app with a lower number than `number`.
     func openRuns(
         of app: UUID, before number: Int, in transaction: some SQLExecutor

@@ -47,6 +47,8 @@ struct AppConverger: Sendable {
         guard try await DeploymentStore().begin(deployment.uuid, in: pool) else { return }
         let run = try await buildRun(of: deployment)
         let progress = DeployProgress(pool: pool, run: run)
+        let rollout = rollout(fence)
+        var draining: Rollout.Draining?
         do {
             let plan = try await plans.plan(for: deployment.release, of: app)
             let structure = app.structure.merged(with: BuildOffer(plan.build.content).ptypes)
@@ -57,7 +59,8 @@ struct AppConverger: Sendable {
                 app: app, targets: targets, obsolete: try await obsolete(app, structure),
                 deletions: try await deletions(app), progress: progress, credentials: try await credentials(app.id))
             order.superseded = { try await awaitSuperseded(deployment) }
-            try await rollout(fence).run(order)
+            draining = try await rollout.run(order)
+            // Told before the old processes are stopped: they may take their time, the new ones serve.
             try await succeed(deployment, app: app, structure: structure, progress: progress)
         } catch let error as EngineError where error.code != .unavailable && error.code != .fenced {
             try await progress.lines("health", Array(error.lines.suffix(20)))
@@ -68,7 +71,16 @@ struct AppConverger: Sendable {
         } catch let error as InvalidValue {
             try await crash(deployment, app: app, error.message, progress: progress)
         }
-        try await PodRecorder(pool: pool, engine: engine, scope: .processes).record(app)
+        try await settle(draining, rollout, app)
+    }
+
+    /// Stops what was replaced, with the instances written down before and after.
+    private func settle(_ draining: Rollout.Draining?, _ rollout: Rollout, _ app: App) async throws {
+        let recorder = PodRecorder(pool: pool, engine: engine, scope: .processes)
+        try await recorder.record(app)
+        guard let draining, !draining.isEmpty else { return }
+        try await rollout.stop(draining)
+        try await recorder.record(app)
     }
 
     /// Returns when the deployment is not wanted any more.
@@ -145,12 +157,13 @@ struct AppConverger: Sendable {
             let plan = try await plans.plan(for: release, of: app)
             targets += try self.targets(ptypes.sorted(), plan: plan, structure: app.structure, stamps: stamps)
         }
-        try await rollout(fence).run(
+        let rollout = rollout(fence)
+        let draining = try await rollout.run(
             Rollout.Order(
                 app: app, targets: targets, obsolete: try await undeployed(app, targets),
                 deletions: try await deletions(app), progress: DeployProgress(pool: pool, run: nil),
                 credentials: try await credentials(app.id)))
-        try await PodRecorder(pool: pool, engine: engine, scope: .processes).record(app)
+        try await settle(draining, rollout, app)
     }
 
     private func destroy(_ app: UUID) async throws {

@@ -19,15 +19,15 @@ struct PodRecorder: Sendable {
     func record(_ app: App) async throws {
         let pods = try await engine.pods(of: app.id).filter { scope.contains($0.processType.text) }
         let store = ObservedPodStore()
-        let reachable = try await EndpointStore().all(of: app.uuid, in: pool).filter { $0.state == .ready }
-        let endpoints = Set(reachable.map(\.pod))
+        let endpoints = Dictionary(
+            try await EndpointStore().all(of: app.uuid, in: pool).map { ($0.pod, $0.state) }) { first, _ in first }
         try await pool.withTransaction { transaction in
             let known = try await store.all(of: app.uuid, in: transaction).filter { scope.contains($0.ptype) }
             let before = Dictionary(known.map { ($0.name, $0) }) { first, _ in first }
             let names = Set(pods.map(\.name.text))
             try await store.remove(known.map(\.name).filter { !names.contains($0) }, in: transaction)
             for pod in pods {
-                let now = Self.observed(pod, takesRequests: endpoints.contains(pod.name.text))
+                let now = Self.observed(pod, endpoints[pod.name.text])
                 try await store.put(now, in: transaction)
                 if let old = before[now.name] { try await tell(pod, old, now, in: transaction) }
             }
@@ -52,11 +52,11 @@ struct PodRecorder: Sendable {
     }
 
     /// The words of controller-api 5.11 for an instance's state.
-    private static func observed(_ pod: PodStatus, takesRequests: Bool) -> ObservedPod {
-        let isReady = pod.isRunning && pod.isReady && (pod.endpoint == nil || takesRequests)
+    private static func observed(_ pod: PodStatus, _ endpoint: ProcessEndpoint.State?) -> ObservedPod {
+        let isReady = pod.isRunning && pod.isReady && (pod.endpoint == nil || endpoint == .ready)
         var observed = ObservedPod(
             name: pod.name.text, app: pod.appID, ptype: pod.processType.text, release: pod.release.value,
-            state: word(pod, isReady: isReady), container: "\(pod.app)-\(pod.processType)", image: pod.image)
+            state: word(pod, endpoint, isReady: isReady), container: "\(pod.app)-\(pod.processType)", image: pod.image)
         observed.isReady = isReady
         observed.restarts = pod.restarts
         observed.command = pod.command
@@ -92,10 +92,13 @@ struct PodRecorder: Sendable {
         return observed
     }
 
-    private static func word(_ pod: PodStatus, isReady: Bool) -> String {
+    private static func word(_ pod: PodStatus, _ endpoint: ProcessEndpoint.State?, isReady: Bool) -> String {
         switch pod.phase {
         case .created: "creating"
-        case .running: isReady ? "up" : "starting"
+        case .running where isReady: "up"
+        // It works and gets no requests: replaced, and about to be stopped.
+        case .running where pod.isReady && endpoint == .draining: "terminating"
+        case .running: "starting"
         case .stopping: "terminating"
         case .exited(let code, _): code == 0 ? "down" : "crashed"
         case .backingOff: "error"

@@ -3,7 +3,8 @@ import Logging
 import PlatformModel
 import Postgres
 
-/// Replaces the processes of some types of an app by those wanted: start new, wait until ready, switch, drain, stop old.
+/// Replaces the processes of some types of an app by those wanted: start new, wait until ready, switch; then, when that
+/// has been told, drain and stop the old ones.
 ///
 /// Everything is read anew and done again without harm, so that a worker that was killed in between is followed by one
 /// that goes on. Until the switch nothing of what serves is touched.
@@ -30,6 +31,13 @@ struct Rollout: Sendable {
         var superseded: (@Sendable () async throws -> Void)?
     }
 
+    /// Processes that get no requests any more and are still to be stopped.
+    struct Draining: Sendable {
+        fileprivate let pods: [(pod: PodName, grace: Duration)]
+
+        var isEmpty: Bool { pods.isEmpty }
+    }
+
     /// A newer wish has taken the place of this one while its processes were waited for.
     struct Superseded: Error {}
 
@@ -43,9 +51,12 @@ struct Rollout: Sendable {
     /// How long the edge may take to confirm new routes before old processes are stopped regardless.
     private static let switchLimit = Duration.seconds(10)
 
+    /// Returns once the new processes have taken over; the old ones it returns go with ``stop(_:)``. When nobody comes to
+    /// that, they are found again as surplus.
+    ///
     /// - Throws: ``EngineError`` when the new processes cannot be had, ``Superseded`` when they are not wanted any more;
     ///   what was started for them is gone again.
-    func run(_ order: Order) async throws {
+    func run(_ order: Order) async throws -> Draining {
         let (app, progress) = (order.app, order.progress)
         let present = try await engine.pods(of: app.id).filter { $0.processType != .run }
         let plans = order.targets.map { Plan(target: $0, present: present, deletions: order.deletions) }
@@ -71,7 +82,11 @@ struct Rollout: Sendable {
         let resting = plans.flatMap(\.kept).filter { $0.endpoint == nil }
         try await switchOver(app: app, to: kept + fresh, from: old, resting: resting, alive: alive)
         if !started.isEmpty { try await progress.phase("switch", Self.draining(old), since: start) }
-        try await stop(old, plans)
+        return Draining(
+            pods: old.map { pod in
+                let plan = plans.first { $0.target.workload.processType == pod.processType }
+                return (pod.name, plan?.target.workload.gracePeriod ?? .seconds(30))
+            })
     }
 
     private struct Started: Sendable {
@@ -199,16 +214,15 @@ struct Rollout: Sendable {
         }
     }
 
-    private func stop(_ old: [PodStatus], _ plans: [Plan]) async throws {
+    /// Stops what a rollout has replaced; each process has its own time to end.
+    func stop(_ draining: Draining) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for pod in old {
-                let plan = plans.first { $0.target.workload.processType == pod.processType }
-                let grace = plan?.target.workload.gracePeriod ?? .seconds(30)
-                group.addTask { try await engine.remove(pod.name, grace: grace) }
+            for (pod, grace) in draining.pods {
+                group.addTask { try await engine.remove(pod, grace: grace) }
             }
             try await group.waitForAll()
         }
-        try await EndpointStore().remove(pods: old.map(\.name.text), in: pool)
+        try await EndpointStore().remove(pods: draining.pods.map(\.pod.text), in: pool)
     }
 
     /// `web x2, worker x1`

@@ -4,7 +4,6 @@ import CurlTransfer
 import FoundationEssentials
 import Hummingbird
 import Logging
-import ObjectStorage
 import OpenSSLCrypto
 import PlatformModel
 import Postgres
@@ -35,9 +34,6 @@ func makeWorkerProcess(
     let connection = try AMQPConnection(url: configuration.amqpURL, name: "controller-worker", logger: logger)
     let topology = TaskTopology(queues: [Work.workerQueue, Work.builderQueue])
     let publisher = TaskPublisher(connection: connection)
-    let cleaner = sourceCleaner(settings, database, client, logger).map {
-        ServiceProcess.Part("source cleaner", $0)
-    }
     return [
         .init("database", database),
         .init("app log", appLog),
@@ -60,21 +56,7 @@ func makeWorkerProcess(
             PodObserver(
                 pool: database, engine: engine, apps: keepers.apps, jobs: keepers.jobs, sweep: settings.sweep,
                 logger: logger)),
-    ] + [cleaner].compactMap { $0 }
-}
-
-/// Nil when the worker is not told where the sources are.
-private func sourceCleaner(
-    _ settings: WorkerSettings, _ database: PostgresPool, _ client: HTTPClient, _ logger: Logger
-) -> SourceCleaner? {
-    guard let url = settings.storageURL else { return nil }
-    return SourceCleaner(
-        pool: database,
-        openStore: {
-            try await makeObjectStore(
-                url: url, accessKey: settings.storageAccessKey, secretKey: settings.storageSecretKey, client: client)
-        },
-        logger: logger)
+    ]
 }
 
 /// What keepers are made of.
@@ -151,16 +133,11 @@ private func makeWorkerHealth(
 /// | `WORKER_CONCURRENCY` | apps worked on at once, 4 (1 to 64) |
 /// | `WORKER_SWEEP` | seconds between looks at all apps, 60 |
 /// | `DEPLOY_READY_TIMEOUT` | seconds new processes may take until they are ready, 120 |
-/// | `STORAGE_URL` | where builders put the sources of pushes; unset: nobody removes those that are not needed |
-/// | `STORAGE_ACCESS_KEY`, `STORAGE_SECRET_KEY` | for `s3://`; secret |
 /// | `PUBLIC_SCHEME`, `PUBLIC_PORT` | how people reach apps: `http` or `https`; a port other than the scheme's own |
 struct WorkerSettings: Sendable {
     let concurrency: Int
     let sweep: Duration
     let readyLimit: Duration
-    let storageURL: String?
-    let storageAccessKey: String?
-    let storageSecretKey: Secret?
     let publicScheme: String
     /// `:8080`, or nothing for the scheme's own port.
     let publicPort: String
@@ -173,9 +150,6 @@ struct WorkerSettings: Sendable {
         concurrency = reader.integer("WORKER_CONCURRENCY", default: 4, in: 1...64)
         sweep = reader.duration("WORKER_SWEEP", default: .seconds(60))
         readyLimit = reader.duration("DEPLOY_READY_TIMEOUT", default: .seconds(120))
-        storageURL = reader.optionalString("STORAGE_URL")
-        storageAccessKey = reader.optionalString("STORAGE_ACCESS_KEY")
-        storageSecretKey = reader.optionalSecret("STORAGE_SECRET_KEY")
         let scheme = reader.choice("PUBLIC_SCHEME", default: Scheme.http)
         publicScheme = scheme.rawValue
         let usual = scheme == .http ? 80 : 443
