@@ -6,8 +6,8 @@ import Testing
 
 /// Pushes, mounts and deletes beside collections that leave hardly any grace.
 ///
-/// With so little of it a push may find its blobs gone and has to begin again, as a real one never must; what it may not
-/// find is an accepted image that is not whole.
+/// With so little of it a push may find its blobs gone and has to begin again, as a real one never must; what it may
+/// not find is an accepted image that is not whole.
 @Suite struct CollectionRaceTests {
     private static let rules = CollectionRules(
         grace: .milliseconds(300), rules: [RetentionRule(repositories: "*", keepTags: 6, untaggedAfter: 0)])

@@ -66,6 +66,11 @@ struct FullDiskTests {
                     method: .post, url: "\(base)/uploads/?digest=\(ImageDigest(of: again))", body: .bytes(again))
             ).status == 201
         }
+        let metrics = try await registry.send(TransferRequest(url: "http://\(registry.address)/metrics"))
+        let text = String(decoding: metrics.body, as: UTF8.self)
+        for name in ["registry_storage_bytes{class=\"blob\"}", "registry_collection_removed"] {
+            #expect(text.contains(name), "\(text)")
+        }
         try await registry.stop()
     }
 }

@@ -71,7 +71,8 @@ import Testing
     private static func tokens() -> [Token] {
         var tokens = [Token(label: "none", access: nil), Token(label: "empty", access: [])]
         let actions = [
-            ["pull"], ["push"], ["delete"], ["hold"], ["pull", "push"], ["pull", "push", "delete"], ["*"], ["admin"], [],
+            ["pull"], ["push"], ["delete"], ["hold"], ["pull", "push"], ["pull", "push", "delete"], ["*"], ["admin"],
+            [],
         ]
         for name in names + ["*", "a/*", ""] {
             for some in actions {

@@ -4,8 +4,8 @@ import ServiceRuntime
 
 /// Where the registry keeps everything.
 ///
-/// - `REGISTRY_STORAGE`: `file:///absolute/folder` or `s3://bucket[/prefix]?endpoint=…&region=…`, required. One process
-///   serves a folder; any number of replicas serve a bucket.
+/// - `REGISTRY_STORAGE`: `file:///absolute/folder` or `s3://bucket[/prefix]?endpoint=…&region=…`, required. One
+///   process serves a folder; any number of replicas serve a bucket.
 /// - `STORAGE_ACCESS_KEY`, `STORAGE_SECRET_KEY` (secret): required with `s3://`.
 /// - `REGISTRY_FSYNC`: whether content and metadata are flushed before a push to a folder is confirmed, default true.
 /// - `REGISTRY_REDIRECT`: whether clients are sent to the S3 service for content, default false.

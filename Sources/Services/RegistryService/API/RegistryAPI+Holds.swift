@@ -11,7 +11,8 @@ extension RegistryAPI {
     func hold(_ request: Request, _ name: RepositoryName, _ digest: ImageDigest) async throws -> Response {
         guard let holder = request.queryValue("holder").flatMap({ HoldName($0) }) else {
             throw RegistryError(
-                .nameInvalid, "A hold needs holder=name, of at most 128 letters, digits, dots, hyphens and underscores.")
+                .nameInvalid,
+                "A hold needs holder=name, of at most 128 letters, digits, dots, hyphens and underscores.")
         }
         if request.method == .put {
             guard try await storage.hold(digest, in: name, for: holder) else { throw Self.unknown(.digest(digest)) }

@@ -110,19 +110,21 @@ extension RepositoryName? {
 }
 
 extension RegistryError {
+    private static let advice =
+        "Delete tags or images that are not needed and wait for the next collection, or ask the operator for a larger "
+        + "budget."
+
     static func overBudget(_ subject: String, _ budget: Int, _ used: Int, _ wanted: Int) -> RegistryError {
         RegistryError(
             .denied,
-            "\(subject) may hold \(budget) bytes and holds \(used); \(wanted) more do not fit. Delete tags or images that "
-                + "are not needed and wait for the next collection, or ask the operator for a larger budget.",
+            "\(subject) may hold \(budget) bytes and holds \(used); \(wanted) more do not fit. \(advice)",
             detail: ["budget": "\(budget)", "used": "\(used)", "wanted": "\(wanted)"])
     }
 
     static func overBudget(_ room: Int, _ size: Int) -> RegistryError {
         RegistryError(
             .denied,
-            "There is room for \(room) bytes and the upload is longer. Delete tags or images that are not needed and wait "
-                + "for the next collection, or ask the operator for a larger budget.",
+            "There is room for \(room) bytes and the upload is longer. \(advice)",
             detail: ["room": "\(room)", "received": "\(size)"])
     }
 }

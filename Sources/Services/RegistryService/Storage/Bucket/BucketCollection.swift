@@ -6,7 +6,8 @@ import ObjectStorage
 ///
 /// Nothing goes at once. What nothing needs for half the grace period is marked as condemned; what is condemned for
 /// another half, and still not needed, goes. A push relies on a condemned entry only in the first half of that time and
-/// leaves its trace at once, so the trace is there when the end is decided. A mark on what is needed again is taken away.
+/// leaves its trace at once, so the trace is there when the end is decided. A mark on what is needed again is taken
+/// away.
 struct BucketCollection {
     let storage: BucketStorage
     let run: CollectionRun

@@ -2,7 +2,7 @@
 struct HoldName: Hashable, Comparable, Sendable, CustomStringConvertible {
     let description: String
 
-    /// Reads a name of 1 to 128 letters, digits, dots, hyphens and underscores that does not begin with a dot or hyphen.
+    /// Reads a name of 1 to 128 letters, digits, dots, hyphens and underscores that begins with neither dot nor hyphen.
     init?(_ text: some StringProtocol) {
         guard (1...128).contains(text.utf8.count), text.utf8.allSatisfy(Self.isAllowed),
             let first = text.utf8.first, first != UInt8(ascii: "."), first != UInt8(ascii: "-")

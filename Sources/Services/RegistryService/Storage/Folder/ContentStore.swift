@@ -30,7 +30,7 @@ struct ContentStore: Sendable {
 
     /// What has to be placed to make a complete, verified and flushed file the content of `digest`.
     ///
-    /// Content that is there already is replaced: that costs nothing, resets its age, and repairs it should it be damaged.
+    /// Content that is there already is replaced: that costs nothing, resets its age, and repairs it if it is damaged.
     func placement(of path: String, as digest: ImageDigest) throws -> FilePlacement {
         // The last chunk may have come long ago; the age that counts begins now.
         try files.touch(path)

@@ -5,9 +5,9 @@ import ObjectStorage
 
 /// One collection of a folder, beside requests.
 ///
-/// First each repository lets go what its rule says, in the repository's turn, so that no push comes between the look and
-/// the removal. Then content goes that no repository refers to, each in its digest's turn: a commit or mount of it either
-/// came before and is seen or noted, or comes after and finds it gone.
+/// First each repository lets go what its rule says, in the repository's turn, so that no push comes between the look
+/// and the removal. Then content goes that no repository refers to, each in its digest's turn: a commit or mount of it
+/// either came before and is seen or noted, or comes after and finds it gone.
 struct FolderCollection {
     let storage: FolderStorage
     let run: CollectionRun

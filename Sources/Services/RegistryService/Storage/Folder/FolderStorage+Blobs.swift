@@ -9,7 +9,8 @@ extension FolderStorage {
         try await threads.run { [content, metadata] in
             guard let link = try metadata.link(digest, in: name) else { return .unknown }
             guard let blob = try content.open(digest, size: link.size) else { return .damaged }
-            return .found(VisibleBlob(digest: digest, content: BlobReading(digest: digest, content: blob, storage: self)))
+            let reading = BlobReading(digest: digest, content: blob, storage: self)
+            return .found(VisibleBlob(digest: digest, content: reading))
         }
     }
 
