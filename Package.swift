@@ -118,7 +118,12 @@ let package = Package(
                 "AMQPClient", "AccessTokens", "CSystemCalls", "CommandRunner", "CurlTransfer", "OpenSSLCrypto", "PodmanClient", "Postgres", "TaskQueue", argumentParser,
                 unixSignals,
             ]),
-        tests("OperatorTool", ["CommandRunner", "CurlTransfer", "OpenSSLCrypto"]),
+        tests(
+            "OperatorTool",
+            [
+                "AMQPClient", "CommandRunner", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", "ServiceRuntime", "TaskQueue",
+                argumentParser, logging,
+            ]),
         service("PassportService", ["AccessTokens", "MetricsExposition", "OpenSSLCrypto", "Postgres", mustache]),
         tests(
             "PassportService",

@@ -29,6 +29,15 @@ import Testing
         #expect(plan[.controller] == 9000)
     }
 
+    @Test func oneNumberIsNotPromisedTwice() throws {
+        #expect(throws: PortPlan.Clash(use: .https, other: .http, port: 8123)) {
+            try complete(PortPlan(numbers: [.http: 8123, .https: 8123]), taken: [])
+        }
+        let plan = try complete(PortPlan(numbers: [.http: 5672, .broker: 5672]), taken: [])
+        #expect(plan[.http] == 5672)
+        #expect(plan[.broker] > 40_000)
+    }
+
     @Test func anInnerPortGivesWayAndAPromisedOneDoesNot() throws {
         #expect(try complete(PortPlan(numbers: [.controller: 9000]), taken: [9000])[.controller] == 8000)
         #expect(throws: PortPlan.Taken(use: .http, port: 8123)) {

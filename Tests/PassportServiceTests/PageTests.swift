@@ -40,6 +40,24 @@ struct PageTests {
         }
     }
 
+    /// Pages carry no script, and the browser is told to run none that somebody smuggles in.
+    @Test(arguments: ["/user/login", "/user/login?next=/user/account", "/user/registration", "/user/account"])
+    func pagesWorkWithoutScripts(_ path: String) async throws {
+        try await withPassport(variables: ["PASSPORT_REGISTRATION": "open"]) { site async throws in
+            try await site.addUser()
+            let browser = TestBrowser(site)
+            if path == "/user/account" { try await browser.signIn() }
+            let page = try await browser.get(path)
+            #expect(page.status == .ok)
+            let text = page.text.lowercased()
+            #expect(text.contains("<form"))
+            #expect(!text.contains("<script") && !text.contains("javascript:") && !text.contains(" onclick"))
+            let policy = try #require(page.headers[.contentSecurityPolicy])
+            #expect(policy.hasPrefix("default-src 'none'") && !policy.contains("script-src"))
+            #expect(policy.contains("frame-ancestors 'none'"))
+        }
+    }
+
     /// Known and unknown names must look the same.
     @Test func refusalsTellNothing() async throws {
         try await withPassport { site async throws in

@@ -25,6 +25,16 @@ package struct ProcessIdentity: Codable, Hashable, Sendable {
         return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
     }
 
+    /// The environment the program was started with, `KEY=value` each; empty for a process that is gone, belongs to
+    /// another user or has written its title over it.
+    package var environment: [String] {
+        guard isAlive, let bytes = ProcessStatus.read("/proc/\(pid)/environ") else { return [] }
+        return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The process that waits for this one's end, 0 when there is none.
+    package var parent: Int32 { ProcessStatus(pid: pid)?.parent ?? 0 }
+
     /// Sends a signal if exactly this process still runs.
     /// - Returns: false when it has gone or may not be signalled.
     @discardableResult
@@ -57,6 +67,7 @@ package struct ProcessIdentity: Codable, Hashable, Sendable {
 /// What `/proc/<pid>/stat` tells of a process.
 struct ProcessStatus {
     let hasEnded: Bool
+    let parent: Int32
     let session: Int32
     let started: UInt64
 
@@ -66,8 +77,11 @@ struct ProcessStatus {
         let text = String(decoding: bytes, as: UTF8.self)
         guard let end = text.lastIndex(of: ")") else { return nil }
         let fields = text[text.index(after: end)...].split(separator: " ")
-        guard fields.count > 19, let session = Int32(fields[3]), let started = UInt64(fields[19]) else { return nil }
+        guard fields.count > 19, let parent = Int32(fields[1]), let session = Int32(fields[3]),
+            let started = UInt64(fields[19])
+        else { return nil }
         hasEnded = fields[0] == "Z" || fields[0] == "X"
+        self.parent = parent
         self.session = session
         self.started = started
     }

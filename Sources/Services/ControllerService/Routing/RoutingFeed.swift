@@ -1,5 +1,6 @@
 import ConcurrencyPrimitives
 import Postgres
+import ServiceLifecycle
 
 /// Hands the routing table to routers that wait for a newer one than they have.
 struct RoutingFeed: Sendable {
@@ -15,6 +16,7 @@ struct RoutingFeed: Sendable {
 
     /// What a router with version `known` lacks, as soon as there is something; nil when nothing came within `limit`.
     ///
+    /// A controller that is told to stop answers at once; the router asks the next one.
     /// - Parameter takesChanges: false gives whole tables only.
     func news(since known: Int, takesChanges: Bool = true, waiting limit: Duration) async throws -> RoutingNews? {
         // Listening begins before the first look, so that no change falls in between.
@@ -22,10 +24,11 @@ struct RoutingFeed: Sendable {
         if let news = try await latest(since: known, takesChanges) { return news }
         do {
             return try await withDeadline(limit) {
-                for await _ in changes {
+                for await _ in changes.cancelOnGracefulShutdown() {
                     if let news = try await latest(since: known, takesChanges) { return news }
                 }
-                throw CancellationError()
+                try Task.checkCancellation()
+                return nil
             }
         } catch is DeadlineExceeded {
             return nil

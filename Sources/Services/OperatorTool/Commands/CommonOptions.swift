@@ -14,8 +14,10 @@ struct StateOptions: ParsableArguments {
         return StateDirectory.standard(environment: ProcessInfo.processInfo.environment, userID: geteuid())
     }
 
+    /// One spelling for one directory, because processes and blocks of files are recognised by it.
     private static func absolute(_ path: String) -> String {
-        path.hasPrefix("/") ? path : "\(FileManager.default.currentDirectoryPath)/\(path)"
+        let whole = path.hasPrefix("/") ? path : "\(FileManager.default.currentDirectoryPath)/\(path)"
+        return whole.split(separator: "/").filter { $0 != "." }.reduce("") { "\($0)/\($1)" }
     }
 
     /// The installation, which must have been started once.

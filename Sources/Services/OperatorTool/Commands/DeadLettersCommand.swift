@@ -15,15 +15,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
         @OptionGroup var options: StateOptions
 
         func run() async throws {
-            try await DeadLettersCommand.withLetters(options) { letters in
-                var table = TextTable(["ID", "QUEUE", "TASK", "ATTEMPTS", "FIRST FAILED", "REASON"])
-                for letter in try await DeadLettersCommand.all(letters) {
-                    table.rows.append([
-                        letter.id, letter.queue, letter.name, "\(letter.attempts)", letter.firstFailed, letter.reason,
-                    ])
-                }
-                Console.say(table.rows.isEmpty ? "There are no dead letters." : table.text)
-            }
+            try await DeadLettersCommand.run(options) { try await $0.list() }
         }
     }
 
@@ -35,14 +27,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
         @Argument(help: "The id from the list.") var id: String
 
         func run() async throws {
-            try await DeadLettersCommand.withLetters(options) { letters in
-                guard let letter = try await DeadLettersCommand.all(letters).first(where: { $0.id == id }) else { throw DeadLettersCommand.unknown(id) }
-                let lines = [
-                    ("id", letter.id), ("task", letter.name), ("queue", letter.queue), ("attempts", "\(letter.attempts)"),
-                    ("first failed", letter.firstFailed), ("reason", letter.reason), ("content", letter.body),
-                ]
-                Console.say(lines.map { "\($0.0.padded(to: 14))\($0.1)" }.joined(separator: "\n"))
-            }
+            try await DeadLettersCommand.run(options) { try await $0.show(id) }
         }
     }
 
@@ -55,14 +40,12 @@ struct DeadLettersCommand: AsyncParsableCommand {
         @Argument(help: "The id from the list.") var id: String?
         @Flag(help: "All of them.") var all = false
 
+        func validate() throws {
+            if all == (id != nil) { throw ValidationError("Name one id from workflow dead-letters list, or --all.") }
+        }
+
         func run() async throws {
-            try await DeadLettersCommand.withLetters(options) { letters in
-                let chosen = try await DeadLettersCommand.all(letters).filter { all || $0.id == id }
-                if !all, chosen.isEmpty { throw DeadLettersCommand.unknown(id ?? "") }
-                for letter in chosen where try await letters.retry(letter.id, in: letter.queue) {
-                    Console.say("\(letter.id) is back in \(letter.queue)")
-                }
-            }
+            try await DeadLettersCommand.run(options) { try await $0.retry(all ? nil : id) }
         }
     }
 
@@ -75,23 +58,26 @@ struct DeadLettersCommand: AsyncParsableCommand {
         @Argument(help: "The id from the list.") var id: String?
         @Option(help: "All of this queue.") var queue: String?
 
+        func validate() throws {
+            if (queue != nil) == (id != nil) {
+                throw ValidationError("Name one id from workflow dead-letters list, or --queue.")
+            }
+            if let queue, !TaskBroker.queues.contains(queue) {
+                let known = TaskBroker.queues.joined(separator: ", ")
+                throw ValidationError("There is no queue \(queue); there are \(known).")
+            }
+        }
+
         func run() async throws {
-            try await DeadLettersCommand.withLetters(options) { letters in
-                if let queue {
-                    guard TaskBroker.queues.contains(queue) else {
-                        throw OperatorError("there is no queue \(queue)", next: "workflow status")
-                    }
-                    Console.say("Dropped \(try await letters.purge(queue)) from \(queue)")
-                    return
-                }
-                guard let letter = try await DeadLettersCommand.all(letters).first(where: { $0.id == id }) else { throw DeadLettersCommand.unknown(id ?? "") }
-                if try await letters.drop(letter.id, in: letter.queue) { Console.say("Dropped \(letter.id)") }
+            try await DeadLettersCommand.run(options) { desk in
+                if let queue { return try await desk.purge(queue) }
+                return try await desk.drop(id ?? "")
             }
         }
     }
 
-    private static func withLetters(
-        _ options: StateOptions, _ body: (DeadLetters) async throws -> Void
+    private static func run(
+        _ options: StateOptions, _ body: @Sendable (DeadLetterDesk) async throws -> String
     ) async throws {
         try await reportingErrors {
             let (state, settings) = try options.installed()
@@ -99,18 +85,9 @@ struct DeadLettersCommand: AsyncParsableCommand {
                 throw OperatorError("the platform is not running", next: "workflow up")
             }
             try await TaskBroker.with(state: state, settings: settings) { connection in
-                try await body(DeadLetters(connection: connection))
+                let desk = DeadLetterDesk(letters: DeadLetters(connection: connection), queues: TaskBroker.queues)
+                Console.say(try await body(desk))
             }
         }
-    }
-
-    private static func all(_ letters: DeadLetters) async throws -> [DeadLetter] {
-        var found: [DeadLetter] = []
-        for queue in TaskBroker.queues { found += try await letters.list(queue) }
-        return found
-    }
-
-    private static func unknown(_ id: String) -> OperatorError {
-        OperatorError("there is no dead letter \(id)", next: "workflow dead-letters list")
     }
 }

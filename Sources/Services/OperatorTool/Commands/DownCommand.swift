@@ -36,6 +36,8 @@ struct DownCommand: AsyncParsableCommand {
         if !orphans.isEmpty { Console.say("Stopped what a killed supervisor left: \(orphans.joined(separator: ", "))") }
         if engine.isPrepared { _ = try await engine.stopContainers() }
         try await stopEdge(state)
+        let leftovers = try await Leftovers(state: state).stopAll()
+        if !leftovers.isEmpty { Console.say("Stopped what no record told of: \(leftovers.joined(separator: ", "))") }
         Console.say("Stopped after \(ProgressEvent.seconds((clock.now - began).milliseconds)). State is kept in \(state.root).")
     }
 
@@ -53,6 +55,8 @@ struct DownCommand: AsyncParsableCommand {
         guard yes || confirmed() else { throw OperatorError("nothing was removed", next: "workflow down --remove --yes") }
         let engine = ContainerEngine(state: state)
         try await engine.removeAll()
+        // Containers that could not be listed any more are gone with their monitors.
+        _ = try await Leftovers(state: state).stopAll()
         if let hosts = settings.hostsFile { try HostsFile(path: hosts, owner: state.root).update(names: []) }
         try await CommandRunner.check(
             Command("rm", ["-rf", "--one-file-system", "--", state.root], deadline: .seconds(300)))

@@ -23,6 +23,31 @@ struct UpCommand: AsyncParsableCommand {
     @Option(help: "Where the platform's programs are (default: beside this one).") var programs: String?
     @Flag(help: "Stay in the foreground; Ctrl-C stops the platform.") var foreground = false
 
+    private var askedPorts: [(use: PortPlan.Use, port: Int)] {
+        let all: [(PortPlan.Use, Int?)] = [
+            (.http, httpPort), (.https, httpsPort), (.ssh, sshPort), (.registry, registryPort),
+        ]
+        return all.compactMap { use, port in port.map { (use, $0) } }
+    }
+
+    func validate() throws {
+        for (use, port) in askedPorts where !(1...65535).contains(port) {
+            throw ValidationError("--\(use.rawValue)-port \(port) is not a port; choose one from 1 to 65535.")
+        }
+        let clash = PortPlan(numbers: Dictionary(uniqueKeysWithValues: askedPorts.map { ($0.use, $0.port) })).clash
+        if let clash { throw ValidationError("\(clash)") }
+        if let domain, DomainName(ifValid: domain)?.isWildcard != false {
+            throw ValidationError("--domain \(domain) is not a domain, such as apps.example.com.")
+        }
+        for address in bind?.split(separator: ",", omittingEmptySubsequences: false) ?? []
+        where !PortProbe.isAddress(String(address)) {
+            throw ValidationError("--bind takes IP addresses separated by commas; '\(address)' is none.")
+        }
+        if let hostsFile, hostsFile != "none", !hostsFile.hasPrefix("/") {
+            throw ValidationError("--hosts-file \(hostsFile) must be an absolute path, or none.")
+        }
+    }
+
     func run() async throws {
         try await reportingErrors {
             let state = options.state
@@ -39,8 +64,9 @@ struct UpCommand: AsyncParsableCommand {
     }
 
     /// Writes what was asked for into the settings; ports not asked for are chosen by the start itself.
-    private func configure(_ state: StateDirectory) throws {
+    func configure(_ state: StateDirectory) throws {
         var settings = try Settings.read(from: state)
+        let before = settings?.hostsFile
         if let domain {
             let name = try DomainName(domain)
             if settings?.domain != name {
@@ -50,16 +76,11 @@ struct UpCommand: AsyncParsableCommand {
             }
         }
         var chosen = try settings ?? Settings.standard()
-        let asked: [(PortPlan.Use, Int?)] = [
-            (.http, httpPort), (.https, httpsPort), (.ssh, sshPort), (.registry, registryPort),
-        ]
-        for (use, port) in asked {
-            guard let port else { continue }
-            guard (1...65535).contains(port) else { throw OperatorError("\(port) is not a port") }
-            chosen.ports[use] = port
-        }
+        for (use, port) in askedPorts { chosen.ports[use] = port }
+        if let clash = chosen.ports.clash { throw OperatorError("\(clash)", next: "workflow up --help") }
         if let bind { chosen.bind = bind.split(separator: ",").map(String.init) }
         if let hostsFile { chosen.hostsFile = hostsFile == "none" ? nil : hostsFile }
+        if let before, before != chosen.hostsFile { try HostsFile(path: before, owner: state.root).update(names: []) }
         try chosen.write(to: state)
     }
 

@@ -19,6 +19,21 @@ package struct WorkflowCommand: AsyncParsableCommand {
     package static func start() async {
         // A reader of our output that goes away must not end a start half way.
         signal(SIGPIPE, SIG_IGN)
-        await main()
+        do {
+            try await runRoot(try parseAsRoot())
+        } catch {
+            guard isMisuse(error) else { exit(withError: error) }
+            Console.complain(fullMessage(for: error))
+            Glibc.exit(2)
+        }
     }
+
+    private static func runRoot(_ parsed: any ParsableCommand) async throws {
+        var command = parsed
+        guard var asynchronous = parsed as? any AsyncParsableCommand else { return try command.run() }
+        try await asynchronous.run()
+    }
+
+    /// Whether the command line itself was wrong; such a run ends with 2, one that failed with 1.
+    static func isMisuse(_ error: any Error) -> Bool { exitCode(for: error) == .validationFailure }
 }

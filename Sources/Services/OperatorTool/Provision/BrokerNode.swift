@@ -1,6 +1,7 @@
 import CommandRunner
 import FoundationEssentials
 import Glibc
+import OpenSSLCrypto
 import PlatformModel
 import ServiceRuntime
 
@@ -12,6 +13,8 @@ struct BrokerNode: Sendable {
 
     private static let programs = "/usr/lib/rabbitmq/bin"
     static let virtualHost = "workflow"
+    /// Builds may take 40 minutes; the broker's own limit is 30.
+    static let longestTask: Duration = .seconds(2 * 3600)
 
     /// - Throws: ``OperatorError`` when RabbitMQ is not installed.
     init(state: StateDirectory, ports: PortPlan) throws {
@@ -24,6 +27,17 @@ struct BrokerNode: Sendable {
     }
 
     private var home: String { state.rabbitmq }
+    private var namePath: String { "\(home)/node" }
+
+    /// The node's name, another one for each installation: a node that lost its port mapper announces itself to the
+    /// next one on the same port, and would keep a namesake from starting. The data belong to the name, so it stays.
+    private func nodeName() throws -> String {
+        if let known = try StateFile.readText(namePath)?.split(separator: "\n").first { return String(known) }
+        let isOlder = access("\(home)/data/workflow@localhost", F_OK) == 0
+        let name = isOlder ? "workflow@localhost" : "workflow-\(SecureRandom.hex(6))@localhost"
+        try writeOwned("\(name)\n", namePath)
+        return name
+    }
 
     /// Writes the node's settings; its user and virtual host are made when the node first boots.
     func prepare(password: Secret) throws {
@@ -45,6 +59,8 @@ struct BrokerNode: Sendable {
             log.console.level = warning
             log.file = false
             disk_free_limit.absolute = 200MB
+            # Milliseconds a task may be worked on before the broker takes it away: above the longest task's deadline.
+            consumer_timeout = \(Self.longestTask.milliseconds)
 
             """
         try writeOwned(configuration, "\(home)/rabbitmq.conf")
@@ -57,16 +73,18 @@ struct BrokerNode: Sendable {
         try user.own(path)
     }
 
-    private var environment: [String: String] {
+    private func environment() throws -> [String: String] {
         [
             "HOME": home, "ERL_EPMD_ADDRESS": "127.0.0.1", "ERL_EPMD_PORT": "\(ports[.epmd])",
-            "RABBITMQ_NODENAME": "workflow@localhost", "RABBITMQ_DIST_PORT": "\(ports[.brokerDistribution])",
+            "RABBITMQ_NODENAME": try nodeName(), "RABBITMQ_DIST_PORT": "\(ports[.brokerDistribution])",
             "RABBITMQ_CONFIG_FILE": "\(home)/rabbitmq.conf",
             "RABBITMQ_ADVANCED_CONFIG_FILE": "\(home)/advanced.config",
             "RABBITMQ_CONF_ENV_FILE": "\(home)/none",
             "RABBITMQ_ENABLED_PLUGINS_FILE": "\(home)/enabled_plugins",
             "RABBITMQ_MNESIA_BASE": "\(home)/data", "RABBITMQ_LOG_BASE": "\(home)/logs",
             "RABBITMQ_PID_FILE": "\(home)/pid",
+            // Lets the script become the node instead of staying as its parent: signals reach the node itself.
+            "RUNNING_UNDER_SYSTEMD": "1",
             // Busy waiting of the schedulers buys latency nobody needs here with a core nobody can spare.
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none",
         ]
@@ -83,9 +101,9 @@ struct BrokerNode: Sendable {
         return plan
     }
 
-    func plan() -> ProcessPlan {
+    func plan() throws -> ProcessPlan {
         var command = Command(
-            "\(Self.programs)/rabbitmq-server", environment: environment, workingDirectory: home, grace: .seconds(30))
+            "\(Self.programs)/rabbitmq-server", environment: try environment(), workingDirectory: home, grace: .seconds(30))
         command.identity = user.identity
         var plan = ProcessPlan(name: "broker", command: command, readiness: .amqp(ports[.broker]))
         plan.after = ["epmd"]

@@ -124,7 +124,7 @@ struct PlatformPlan: Sendable {
         var values = [
             "CONTROLLER_LISTEN": "127.0.0.1:\(ports[.controller])",
             "CONTROLLER_WORKER_LISTEN": "127.0.0.1:\(ports[.worker])",
-            "OIDC_CLIENT_ID": "controller", "STORAGE_URL": "file://\(state.storage)",
+            "OIDC_CLIENT_ID": "controller",
             "PLATFORM_DOMAIN": settings.domain.text, "PUBLIC_PORT": "\(ports[.http])",
             "LOGGER_URL": "http://127.0.0.1:\(ports[.logger])", "REGISTRY_HOST": registryHost,
             "REGISTRY_TOKEN_SERVICE": "workflow-registry", "REGISTRY_TOKEN_ISSUER": "workflow-controller",

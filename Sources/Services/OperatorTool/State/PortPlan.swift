@@ -48,6 +48,18 @@ struct PortPlan: Codable, Equatable, Sendable {
         }
     }
 
+    /// Two uses were given one port.
+    struct Clash: Error, Equatable, CustomStringConvertible {
+        let use: Use
+        let other: Use
+        let port: Int
+
+        var description: String {
+            "\(other.rawValue) and \(use.rawValue) cannot both have port \(port); choose another with "
+                + "workflow up --\(use.rawValue)-port"
+        }
+    }
+
     private(set) var numbers: [String: Int]
 
     init(numbers: [Use: Int] = [:]) {
@@ -64,18 +76,31 @@ struct PortPlan: Codable, Equatable, Sendable {
         set { numbers[use.rawValue] = newValue }
     }
 
+    /// The first two promised uses with the same port.
+    var clash: Clash? {
+        var holders: [Int: Use] = [:]
+        for use in Use.allCases where use.isPromised && self[use] != 0 {
+            if let other = holders[self[use]] { return Clash(use: use, other: other, port: self[use]) }
+            holders[self[use]] = use
+        }
+        return nil
+    }
+
     /// Completes the plan: remembered ports stay, others are the first preferred one that is free, else any free one.
     ///
     /// - Parameters:
     ///   - isFree: whether a port can be listened on for a use.
     ///   - anyFree: a port nothing listens on.
-    /// - Throws: ``Taken`` when a promised port cannot be kept.
+    /// - Throws: ``Taken`` when a promised port cannot be kept, ``Clash`` when two promised ones are the same.
     mutating func complete(isFree: (Use, Int) -> Bool, anyFree: () throws -> Int) throws {
+        if let clash { throw clash }
+        let promised = Set(Use.allCases.filter(\.isPromised).map { self[$0] })
         var used = Set(numbers.values)
         for use in Use.allCases {
             let remembered = self[use]
             if remembered != 0 {
-                if isFree(use, remembered) { continue }
+                let isFree = isFree(use, remembered)
+                if isFree, use.isPromised || !promised.contains(remembered) { continue }
                 if use.isPromised { throw Taken(use: use, port: remembered) }
             }
             var choice = use.preferred.first { !used.contains($0) && isFree(use, $0) }
@@ -106,6 +131,12 @@ enum PortProbe {
         }
         close(descriptor)
         return true
+    }
+
+    /// Whether the text is a literal address, v4 or v6.
+    static func isAddress(_ text: String) -> Bool {
+        var room = in6_addr()
+        return inet_pton(text.contains(":") ? AF_INET6 : AF_INET, text, &room) == 1
     }
 
     /// A loopback port that was free a moment ago.

@@ -1,22 +1,23 @@
 import CommandRunner
-import Glibc
+import FoundationEssentials
+import ServiceHTTP
 import ServiceRuntime
 
 /// Finds the supervisor of an installation.
 enum Running {
-    /// The supervisor that owns the directory now. The lock says whether there is one, the status file who it is.
+    /// The supervisor that owns the directory now, also while it starts or stops.
+    ///
+    /// It says so itself as soon as it has the lock. Nobody else takes the lock to look: a supervisor that starts at
+    /// that moment would be refused.
     static func supervisor(of state: StateDirectory) throws -> ProcessIdentity? {
-        guard access(state.lock, F_OK) == 0 else { return nil }
-        do throws(ProcessLock.Refusal) {
-            _ = try ProcessLock(path: state.lock)
-            return nil
-        } catch {
-            if case .unusable = error { throw error }
-        }
-        guard let platform = try PlatformState.read(from: state), platform.supervisor.isAlive else {
-            throw OperatorError(
-                "another start of \(state.root) has just begun", next: "workflow status in a moment")
-        }
-        return platform.supervisor
+        guard let bytes = try StateFile.read(state.supervisorRecord) else { return nil }
+        let process = try JSONCoding.decoder.decode(ProcessIdentity.self, from: Data(bytes))
+        // The start time is counted from the machine's boot; after the next one a stranger may have the same.
+        return process.arguments.contains("supervise") || process.arguments.contains("up") ? process : nil
+    }
+
+    /// Says that this process is the supervisor.
+    static func declare(in state: StateDirectory) throws {
+        try StateFile.write(JSONCoding.encoder.encode(ProcessIdentity.current), to: state.supervisorRecord, mode: 0o644)
     }
 }

@@ -35,7 +35,9 @@ struct Platform: Sendable {
                     "\(missing.joined(separator: ", ")) not found in \(programs.path)", next: "make release"))
         }
         try await perform("leftovers") {
-            let stopped = try await Orphans(state: state, logger: logger).stopAll()
+            let stopped =
+                try await Orphans(state: state, logger: logger).stopAll()
+                + Leftovers(state: state, sparesApps: true).stopAll()
             return stopped.isEmpty ? "none" : "stopped \(stopped.joined(separator: ", "))"
         }
         var settings = try Settings.read(from: state) ?? Settings.standard()
@@ -107,7 +109,7 @@ struct Platform: Sendable {
                 try broker.prepare(password: secrets[.broker])
                 return try await serve(broker.portMapperPlan())
             },
-            BootSequence.Step("broker", after: ["epmd"]) { try await serve(broker.plan()) },
+            BootSequence.Step("broker", after: ["epmd"]) { try await serve(try broker.plan()) },
             BootSequence.Step("engine", after: ["state"]) {
                 let found = try await engine.prepare()
                 _ = try await serve(engine.plan())

@@ -37,10 +37,11 @@ struct ProcessRecord: Codable, Equatable, Sendable {
         try StateFile.write(JSONCoding.encoder.encode(self), to: path, mode: 0o644)
     }
 
-    /// Whether the very process is alive and still what it was.
+    /// Whether the very process is alive and still what it was: it carries the program's name or our mark.
     var isAlive: Bool {
         let line = process.arguments.joined(separator: " ")
         let base = program.split(separator: "/").last.map(String.init) ?? program
-        return process.isAlive && line.contains(base)
+        return process.isAlive
+            && (line.contains(base) || process.environment.contains { $0.hasPrefix("\(Leftovers.mark)=") })
     }
 }

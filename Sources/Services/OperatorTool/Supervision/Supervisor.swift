@@ -82,6 +82,7 @@ actor Supervisor {
             let began = ContinuousClock.now
             let exit = await runOnce(plan)
             if Task.isCancelled { break }
+            await dismissHelpers(of: plan)
             if ContinuousClock.now - began > .seconds(60) {
                 waits = Backoff(initial: .milliseconds(200), limit: .seconds(15)).makeIterator()
             }
@@ -96,9 +97,11 @@ actor Supervisor {
     private func runOnce(_ plan: ProcessPlan) async -> String {
         await withTaskGroup(of: String?.self) { group in
             group.addTask { [state] in
+                var command = plan.command
+                command.environment[Leftovers.mark] = state.root
                 do {
                     return try await CommandRunner.runServer(
-                        plan.command, log: state.log(of: plan.name), stopSignal: plan.stopSignal
+                        command, log: state.log(of: plan.name), stopSignal: plan.stopSignal
                     ) { process in
                         try await self.noteStart(of: plan, process: process)
                     }.description
@@ -150,6 +153,21 @@ actor Supervisor {
     private func noteReady(_ plan: ProcessPlan) {
         update(plan.name) { $0.phase = .running }
         finishFirstStart(plan.name, .success(()))
+    }
+
+    /// What a killed database or broker leaves in its session would keep the next one from its port or its data.
+    private func dismissHelpers(of plan: ProcessPlan) async {
+        guard plan.tier == .infrastructure, !plan.leavesHelpers, let process = entries[plan.name]?.state.process else {
+            return
+        }
+        for helper in ProcessIdentity.members(ofSession: process.pid) where helper != process {
+            do {
+                try await helper.stop(patience: .seconds(5))
+            } catch {
+                // Only the stop of this server ends the waiting; the helper is then looked for again.
+                return
+            }
+        }
     }
 
     private func noteEnd(of plan: ProcessPlan, exit: String) {

@@ -20,11 +20,15 @@ struct SupervisorProcess: Sendable {
     }
 
     /// - Returns: false when the platform could not be started; everything is stopped again then.
-    /// - Throws: ``ProcessLock/Refusal`` when another supervisor owns the directory.
     func run() async throws -> Bool {
         try state.prepare()
-        let lock = try ProcessLock(path: state.lock)
+        guard let lock = try takeLock() else {
+            progress(
+                .failed(step: "lock", lines: ["another start of \(state.root) is under way", "next: workflow status"]))
+            return false
+        }
         defer { withExtendedLifetime(lock) {} }
+        try Running.declare(in: state)
         let supervisor = Supervisor(state: state, probe: ReadinessProbe(client: try HTTPClient()), logger: logger)
         let platform = Platform(
             state: state, programs: programs, supervisor: supervisor, logger: logger, progress: progress)
@@ -47,8 +51,19 @@ struct SupervisorProcess: Sendable {
             progress(.failed(step: step, lines: lines))
         }
         await stop(supervisor)
+        try StateFile.remove(state.supervisorRecord)
         if case .failed = outcome { return false }
         return true
+    }
+
+    /// nil when another supervisor owns the directory.
+    private func takeLock() throws -> ProcessLock? {
+        do throws(ProcessLock.Refusal) {
+            return try ProcessLock(path: state.lock)
+        } catch {
+            if case .held = error { return nil }
+            throw error
+        }
     }
 
     /// nil once everything runs: the process then waits for its signal.
