@@ -89,6 +89,17 @@ struct BuildRunnerTests {
         }
     }
 
+    /// Without an answer of its own the task would be repeated, build and all, until its attempts are over.
+    @Test func aResultTheControllerCannotUseFailsThePush() async throws {
+        let result = Self.result.replacing("FROM x", with: "refuse-me")
+        try await withRunner("echo '\(result)'") { bench in
+            try await bench.runner.carryOut(bench.run, attempt: 1)
+            let failure = try #require(bench.controller.run(bench.run)?.failure)
+            #expect(
+                failure.contains("The controller refused the build: dryccfile: pipeline web.yml: deploy is required"))
+        }
+    }
+
     @Test func aDeadBuildIsRepeatedOnceThenFailed() async throws {
         try await withRunner("kill -9 $$") { bench in
             await #expect(throws: BuildRunner.Retry.self) { try await bench.runner.carryOut(bench.run, attempt: 1) }

@@ -347,6 +347,8 @@ extension FakeController {
             append(
                 #""kind":"phase","phase":"\#(body.phase ?? "")","text":\#(Self.quoted(body.text ?? "")),"seconds":\#(body.seconds ?? 0)"#,
                 to: id)
+        case "result" where text.contains("refuse-me"):
+            return Self.json(.badRequest, #"{"dryccfile":["pipeline web.yml: deploy is required"]}"#)
         case "result":
             note(id) {
                 $0.result = text

@@ -3,6 +3,7 @@ import CommandRunner
 import FoundationEssentials
 import Glibc
 import OpenSSLCrypto
+import PlatformModel
 import TestSupport
 import Testing
 
@@ -144,6 +145,7 @@ struct BuildTests {
                 kind: pipeline
                 ptype: worker
                 build: {docker: docker/worker, arg: {NAME: two words}}
+                run: {command: ["true"]}
                 deploy: {command: [sleep, "5"]}
                 """,
             ])
@@ -151,6 +153,12 @@ struct BuildTests {
             let main = try await host.registry.manifest(":git-8f3c2a1b")
             let worker = try await host.registry.manifest(":git-8f3c2a1b-worker")
             #expect(main != worker)
+            let hash = SHA256Digest()
+            hash.update(worker)
+            let pipeline = build.result?.dryccfile?["pipeline"]?["worker.yml"]
+            #expect(pipeline?["deploy"]?["image"]?.stringValue == "\(host.repository)@sha256:\(hash.hexDigest())")
+            #expect(pipeline?["run"]?["image"] == pipeline?["deploy"]?["image"])
+            #expect(pipeline?["deploy"]?["command"]?.arrayValue?.count == 2)
         }
     }
 

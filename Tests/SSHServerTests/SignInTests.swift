@@ -69,6 +69,20 @@ struct SignInTests {
         }
     }
 
+    /// Signed in, but never asking for anything.
+    @Test func idleConnectionsAreDropped() async throws {
+        try await SSHFixture.withServer {
+            $0.idleLimit = .seconds(2)
+        } _: { fixture in
+            let key = try await fixture.makeKey("ada", user: "ada")
+            let idle = try await fixture.ssh(["-N"], key: key)
+            #expect(idle.exit == .code(255))
+            try await eventually { fixture.server.connectionCount == 0 }
+            // A command that runs longer than that is no idle connection.
+            #expect(try await fixture.ssh(["sh sleep 3; echo done"], key: key).text == "done")
+        }
+    }
+
     @Test(arguments: [
         "", "GET / HTTP/1.1\r\n\r\n", "SSH-2.0-x\r\n\u{0}\u{0}\u{0}\u{7f}garbage",
         String(repeating: "A", count: 100_000),

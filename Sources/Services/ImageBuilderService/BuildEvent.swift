@@ -49,7 +49,7 @@ struct BuildEvent: Encodable, Sendable {
         event.size = result.size
         event.stack = BuildJob.Stack.container.rawValue
         event.procfile = result.description.procfile
-        event.dryccfile = result.description.dryccfile
+        event.dryccfile = result.dryccfile
         event.dockerfile = result.description.reportedDockerfile
         event.port = result.port
         return event
@@ -72,6 +72,8 @@ struct BuildResult: Sendable {
     let size: Int
     let port: Int?
     let description: SourceDescription
+    /// The description's, with images built for process types named by digest.
+    let dryccfile: JSONValue
 }
 
 /// The source, or the time it may take, is at fault.

@@ -6,6 +6,8 @@ import PlatformModel
 /// The place where further stacks join: a source without a Dockerfile is refused here until one can build it.
 struct BuildPlan: Sendable {
     struct Image: Sendable {
+        /// The process type whose pipeline asks for it; nil for the Dockerfile at the top.
+        let processType: ProcessType?
         let dockerfile: String
         let arguments: [String: String]
         let tag: ImageTag
@@ -29,7 +31,8 @@ struct BuildPlan: Sendable {
             let tag = isMain ? job.tag : try ImageTag("\(job.tag)-\(build.processType)")
             images.append(
                 Image(
-                    dockerfile: build.dockerfile, arguments: common.merging(build.arguments) { _, own in own },
+                    processType: build.processType, dockerfile: build.dockerfile,
+                    arguments: common.merging(build.arguments) { _, own in own },
                     tag: tag, isMain: isMain))
         }
         if !images.contains(where: \.isMain) {
@@ -39,7 +42,8 @@ struct BuildPlan: Sendable {
                     "The source has no Dockerfile at its top (or an empty one), so it is not known how to build it.",
                     hint: "Add a file named Dockerfile and push again.")
             }
-            images.append(Image(dockerfile: "Dockerfile", arguments: common, tag: job.tag, isMain: true))
+            images.append(
+                Image(processType: nil, dockerfile: "Dockerfile", arguments: common, tag: job.tag, isMain: true))
         }
         self.images = images
         let main = images.first(where: \.isMain)?.dockerfile ?? "Dockerfile"

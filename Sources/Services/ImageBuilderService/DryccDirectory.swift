@@ -92,4 +92,26 @@ struct DryccDirectory: Sendable {
         return ImageBuild(
             processType: processType, dockerfile: build["docker"]?.stringValue ?? "Dockerfile", arguments: arguments)
     }
+
+    /// The document with each image that was built for a process type named by its digest, wherever a pipeline uses it.
+    ///
+    /// - Parameter images: pinned references by process type.
+    static func document(_ document: JSONValue, using images: [String: String]) -> JSONValue {
+        guard !images.isEmpty, var members = document.objectValue, let pipelines = members["pipeline"]?.objectValue
+        else {
+            return document
+        }
+        members["pipeline"] = .object(
+            pipelines.mapValues { pipeline in
+                guard var sections = pipeline.objectValue else { return pipeline }
+                for name in ["deploy", "run"] {
+                    guard var section = sections[name]?.objectValue else { continue }
+                    let used = section["image"]?.stringValue ?? sections["ptype"]?.stringValue ?? ""
+                    if let image = images[used] { section["image"] = .string(image) }
+                    sections[name] = .object(section)
+                }
+                return .object(sections)
+            })
+        return .object(members)
+    }
 }

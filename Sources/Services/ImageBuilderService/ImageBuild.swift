@@ -27,27 +27,32 @@ struct ImageBuild: Sendable {
 
         start = clock.now
         var main: ContainerBuild.Built?
-        var others: [(tag: ImageTag, built: ContainerBuild.Built)] = []
+        var others: [(image: BuildPlan.Image, built: ContainerBuild.Built)] = []
         for image in plan.images {
             let built = try await ContainerBuild(
                 buildah: buildah, job: job, source: source, fileName: image.dockerfile,
                 arguments: image.arguments, uses: LayerUses(root: root), events: events
             ).run()
-            if image.isMain { main = built } else { others.append((image.tag, built)) }
+            if image.isMain { main = built } else { others.append((image, built)) }
         }
         guard let main else { throw BuildFailure(.build, "The build made no image.") }
         try events.write(.finished(.build, main.summary, clock.now - start))
 
         start = clock.now
         let push = ImagePush(buildah: buildah, job: job)
-        for other in others { _ = try await push.push(other.built.imageID, tag: other.tag) }
+        var pinned: [String: String] = [:]
+        for other in others {
+            let digest = try await push.push(other.built.imageID, tag: other.image.tag).digest
+            if let type = other.image.processType { pinned["\(type)"] = job.repository.pinned(to: digest).description }
+        }
         let pushed = try await push.push(main.imageID, tag: job.tag)
         let port = try await ImageInspection(buildah: buildah).port(of: main.imageID)
         let short = pushed.digest.description.prefix(17)
         try events.write(.finished(.image, "\(short)... \(Self.megabytes(pushed.size))", clock.now - start))
         return BuildResult(
             image: job.repository.pinned(to: pushed.digest).description, digest: pushed.digest.description,
-            size: pushed.size, port: port, description: description)
+            size: pushed.size, port: port, description: description,
+            dryccfile: DryccDirectory.document(description.dryccfile, using: pinned))
     }
 
     private func storageRoot(_ buildah: Buildah) async throws -> String {

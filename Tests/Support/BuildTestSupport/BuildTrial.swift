@@ -1,5 +1,6 @@
 package import CommandRunner
 import FoundationEssentials
+package import PlatformModel
 import Synchronization
 
 /// One run of the shipped imagebuilder.
@@ -15,6 +16,7 @@ package struct BuildTrial: Sendable {
         package let size: Int?
         package let port: Int?
         package let procfile: [String: String]?
+        package let dryccfile: JSONValue?
         package let dockerfile: String?
         package let reason: String?
         package let hint: String?

@@ -139,8 +139,15 @@ struct BuildRunner: Sendable {
     private func report(_ outcome: BuildOutcome, _ reporter: RunReporter, attempt: Int) async throws {
         switch outcome {
         case .built(let result):
-            try await reporter.result(result)
-            built.increment()
+            do {
+                try await reporter.result(result)
+                built.increment()
+            } catch let refusal as ResultRefused {
+                try await reporter.failed(
+                    phase: "image", reason: "The controller refused the build: \(refusal.reason)",
+                    hint: "Correct Procfile or .drycc and push again.")
+                failed.increment()
+            }
         case .failed(let phase, let reason, let hint):
             try await reporter.failed(phase: phase, reason: reason, hint: hint)
             failed.increment()

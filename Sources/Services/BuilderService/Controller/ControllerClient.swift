@@ -100,8 +100,12 @@ struct ControllerClient: Sendable {
         _ = try await fenced("\(Self.path(run))/phase", phase)
     }
 
+    /// - Throws: ``ResultRefused`` when the controller cannot use what was built.
     func report(_ result: some Encodable, of run: String) async throws {
-        _ = try await fenced("\(Self.path(run))/result", result)
+        let response = try await post("\(Self.path(run))/result", result)
+        if response.status == 409 || response.status == 404 { throw FencedOff() }
+        if response.status == 400 || response.status == 422 { throw ResultRefused(reason: Self.problems(response)) }
+        _ = try response.requireSuccess()
     }
 
     func report(_ failure: HookModels.Failure, of run: String) async throws {
@@ -158,6 +162,17 @@ struct ControllerClient: Sendable {
         }.joined()
     }
 
+    /// What is wrong with which member, in one sentence each.
+    private static func problems(_ response: TransferResponse) -> String {
+        do {
+            let members = try response.decode([String: [String]].self)
+            return members.sorted { $0.key < $1.key }.flatMap { name, texts in texts.map { "\(name): \($0)" } }
+                .joined(separator: "; ")
+        } catch {
+            return reason(response)
+        }
+    }
+
     private static func reason(_ response: TransferResponse) -> String {
         do {
             let refusal = try response.decode(HookModels.Refusal.self)
@@ -171,6 +186,11 @@ struct ControllerClient: Sendable {
 
 /// The controller refuses the push; the reason is for the pusher.
 struct PushRefused: Error {
+    let reason: String
+}
+
+/// The controller cannot use what was built; the reason is for the pusher.
+struct ResultRefused: Error {
     let reason: String
 }
 

@@ -30,21 +30,23 @@ struct RepositoryRecovery: Sendable {
     }
 
     private func leftovers(in repository: String) throws -> [String] {
-        let files = FileManager.default
-        var found: [String] = []
-        for name in try files.contentsOfDirectory(atPath: repository) where Self.isLock(name) { found.append(name) }
-        for name in try files.contentsOfDirectory(atPath: repository + "/objects") where name.hasPrefix("tmp_") {
-            found.append("objects/" + name)
+        let drafts = try names(in: repository + "/objects").filter { $0.hasPrefix("tmp_") }
+        let packs = try names(in: repository + "/objects/pack").filter { name in
+            name.hasPrefix("tmp_") || name.hasPrefix(".tmp-") || Self.isLock(name)
         }
-        for name in try files.contentsOfDirectory(atPath: repository + "/objects/pack")
-        where name.hasPrefix("tmp_") || name.hasPrefix(".tmp-") || Self.isLock(name) {
-            found.append("objects/pack/" + name)
-        }
-        // No branch's name ends like this: git does not allow it.
-        for path in try files.subpathsOfDirectory(atPath: repository + "/refs") where Self.isLock(path) {
-            found.append("refs/" + path)
-        }
-        return found
+        // No branch's name ends like a lock's: git does not allow it.
+        let folder = repository + "/refs"
+        let refs =
+            FileManager.default.fileExists(atPath: folder)
+            ? try FileManager.default.subpathsOfDirectory(atPath: folder) : []
+        return try names(in: repository).filter(Self.isLock) + drafts.map { "objects/" + $0 }
+            + packs.map { "objects/pack/" + $0 } + refs.filter(Self.isLock).map { "refs/" + $0 }
+    }
+
+    /// Nothing for a folder that is not there: a repository may be lost, in part as well.
+    private func names(in folder: String) throws -> [String] {
+        guard FileManager.default.fileExists(atPath: folder) else { return [] }
+        return try FileManager.default.contentsOfDirectory(atPath: folder)
     }
 
     private static func isLock(_ name: String) -> Bool { name.hasSuffix(".lock") || name == "gc.pid" }
