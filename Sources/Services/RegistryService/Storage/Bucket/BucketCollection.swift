@@ -34,6 +34,9 @@ struct BucketCollection {
             let waiting = try await collectTags(listing, snapshot, plan)
             try await collectManifests(listing, snapshot, plan.manifests, waiting: waiting)
             try await collectBlobs(listing, plan)
+            for stray in listing.strays where start.timeIntervalSince(stray.modified) >= half {
+                try await remove(storage.layout.repository(name) + stray.name)
+            }
         }
         try await collectContent()
         report.usage.manifests = manifests

@@ -13,6 +13,8 @@ struct BucketListing: Sendable {
     /// When each tag was pushed to each digest last: `<digest>/<tag>`.
     var tagged: [String: Date] = [:]
     var holds: [ImageDigest: Set<HoldName>] = [:]
+    /// Marks whose entry is gone: a delete and a collection met.
+    var strays: [BucketObjects.Entry] = []
 
     init(name: RepositoryName, entries: [BucketObjects.Entry]) {
         self.name = name
@@ -37,8 +39,14 @@ struct BucketListing: Sendable {
             default: break
             }
         }
-        self.blobs = blobs.mapValues(ObjectEntry.read)
-        self.manifests = manifests.mapValues(ObjectEntry.read)
+        self.blobs = blobs.mapValues(ObjectEntry.read).filter { !$0.value.isEmpty }
+        self.manifests = manifests.mapValues(ObjectEntry.read).filter { !$0.value.isEmpty }
+        let names = Set(entries.map(\.name))
+        strays = entries.filter { entry in
+            let isEntry = entry.name.hasPrefix("_blobs/") || entry.name.hasPrefix("_manifests/")
+            return isEntry && entry.name.hasSuffix(BucketLayout.condemned)
+                && !names.contains(String(entry.name.dropLast(BucketLayout.condemned.count)))
+        }
     }
 
     private static func add(

@@ -102,7 +102,7 @@ extension BucketStorage {
     func removeManifest(_ digest: ImageDigest, from name: RepositoryName) async throws -> Bool {
         let prefix = layout.manifests(digest, in: name)
         let entries = try await objects.list(prefix)
-        guard !entries.isEmpty else { return false }
+        guard !ObjectEntry.read(entries).isEmpty else { return false }
         try await refuseHeld(digest, in: name)
         let found = try await manifest(digest, in: name)
         let tagged = layout.tagged(digest, in: name)

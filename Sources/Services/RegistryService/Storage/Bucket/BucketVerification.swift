@@ -72,7 +72,8 @@ struct BucketVerification: Sendable {
         }
         let unreadable = listing.manifests.keys.filter { snapshot.manifests[$0] == nil }
         for digest in manifests.filter({ !$0.1 }).map(\.0) + unreadable {
-            guard try await !storage.objects.list(storage.layout.manifests(digest, in: name)).isEmpty else { continue }
+            let entries = try await storage.objects.list(storage.layout.manifests(digest, in: name))
+            guard !ObjectEntry.read(entries).isEmpty else { continue }
             report.broken.append("\(name): manifest \(digest) is missing or damaged")
         }
         for (tag, target) in snapshot.tags where snapshot.manifests[target.digest] == nil {

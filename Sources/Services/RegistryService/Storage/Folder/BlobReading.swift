@@ -12,7 +12,8 @@ import Synchronization
 /// Content is hashed the first time it is read since it was stored or since the process began, on the way out; its last
 /// piece goes when the digest is right. Small content is hashed each time.
 struct BlobReading: BlobContent {
-    private static let piece = 1 << 20
+    /// Small, because several pieces of each of many slow clients are in memory at a time.
+    private static let piece = 256 << 10
 
     let digest: ImageDigest
     let content: OpenBlob
