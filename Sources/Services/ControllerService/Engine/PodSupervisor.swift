@@ -17,6 +17,9 @@ final class PodSupervisor: Service {
     /// The output of pods that are gone stays this long for the shipper.
     static let logRetention = Duration.seconds(600)
 
+    /// How long the end of a process may stay unnoticed when podman does not tell of it.
+    private static let lookPeriod = Duration.seconds(3)
+
     private let engine: PodmanEngine
     private let logger: Logger
     private let clock: any Clock<Duration>
@@ -47,6 +50,7 @@ final class PodSupervisor: Service {
                 group.addTask { try await self.ring(wakeUp) }
                 group.addTask { await self.supervise(wakeUps) }
                 group.addTask { await self.carryOutWatches() }
+                group.addTask { try await self.watchEnds() }
                 defer { group.cancelAll() }
                 do {
                     try await group.next()
@@ -67,6 +71,23 @@ final class PodSupervisor: Service {
                 return true
             }
             if isDue { wakeUp.yield() }
+        }
+    }
+
+    /// Looks now and then which processes run: podman tells of an end when its clean-up has run or somebody has looked,
+    /// and the clean-up may come late.
+    private func watchEnds() async throws {
+        var known: [PodName: Bool] = [:]
+        while true {
+            try await clock.sleep(for: Self.lookPeriod)
+            do {
+                let pods = try await engine.pods(of: nil)
+                let now = Dictionary(pods.map { ($0.name, $0.isRunning) }) { first, _ in first }
+                if now != known { engine.announceChange() }
+                known = now
+            } catch let error as EngineError {
+                logger.debug("Pods cannot be looked at", metadata: ["error": "\(error)"])
+            }
         }
     }
 
