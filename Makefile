@@ -34,7 +34,7 @@ lint: ## check the formatting of the sources and the shell scripts
 	@scripts/lint
 
 format: ## format the sources
-	@swift format --in-place --recursive Package.swift Sources Tests
+	@swift format --in-place --recursive --configuration scripts/swift-format.json Package.swift Sources Tests
 
 clean: ## remove what building made
 	@rm -rf .build

@@ -46,7 +46,8 @@ func shared(_ name: String, _ dependencies: [Target.Dependency] = [], resources:
 }
 
 func service(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
-    .target(name: name, dependencies: serviceBase + dependencies, path: "Sources/Services/\(name)", resources: resources)
+    .target(
+        name: name, dependencies: serviceBase + dependencies, path: "Sources/Services/\(name)", resources: resources)
 }
 
 func executable(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -97,98 +98,174 @@ let package = Package(
 
         service(
             "BuilderService",
-            ["AMQPClient", "AccessTokens", "CommandRunner", "CurlTransfer", "ObjectStorage", "OpenSSLCrypto", "SSHServer", "TaskQueue", nioPosix]),
-        tests("BuilderService", ["BuildTestSupport", hummingbird, lifecycle, logging, "AMQPClient", "CommandRunner", "CurlTransfer", "ObjectStorage", "PlatformModel", "SSHServer", "ServiceHTTP", "ServiceRuntime", "TaskQueue", "AccessTokens", httpTypes, nioCore]),
+            [
+                "AMQPClient", "AccessTokens", "CommandRunner", "CurlTransfer", "ObjectStorage", "OpenSSLCrypto",
+                "SSHServer", "TaskQueue", nioPosix,
+            ]),
+        tests(
+            "BuilderService",
+            [
+                "BuildTestSupport", hummingbird, lifecycle, logging, "AMQPClient", "CommandRunner", "CurlTransfer",
+                "ObjectStorage", "PlatformModel", "SSHServer", "ServiceHTTP", "ServiceRuntime", "TaskQueue",
+                "AccessTokens", httpTypes, nioCore,
+            ]),
         service(
             "ControllerService",
             [
-                "AMQPClient", "AccessTokens", "CommandRunner", "CurlTransfer", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", "PodmanClient", "Postgres",
+                "AMQPClient", "AccessTokens", "CommandRunner", "CurlTransfer", "OCIRegistry", "ObjectStorage",
+                "OpenSSLCrypto", "PodmanClient", "Postgres",
                 "TaskOutbox", "TaskQueue", "WebSocketServer", argumentParser, mustache, nioPosix, nioWebSocket, yams,
             ]),
-        tests("ControllerService", ["AccessTokens", "CurlTransfer", "ServiceHTTP", "ServiceRuntime", httpTypes, "PodmanClient", "PodmanTestSupport", "PostgresTestSupport", hummingbird, hummingbirdTesting, lifecycle, "OpenSSLCrypto", "PlatformModel", "Postgres", "TaskOutbox", "WebSocketTestSupport", logging]),
-        service("ImageBuilderService", ["CSystemCalls", "CommandRunner", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", unixSignals, yams]),
+        tests(
+            "ControllerService",
+            [
+                "AccessTokens", "CurlTransfer", "ServiceHTTP", "ServiceRuntime", httpTypes, "PodmanClient",
+                "PodmanTestSupport", "PostgresTestSupport", hummingbird, hummingbirdTesting, lifecycle, "OpenSSLCrypto",
+                "PlatformModel", "Postgres", "TaskOutbox", "WebSocketTestSupport", logging,
+            ]),
+        service(
+            "ImageBuilderService",
+            ["CSystemCalls", "CommandRunner", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", unixSignals, yams]),
         tests("ImageBuilderService", ["BuildTestSupport", "CommandRunner", "OpenSSLCrypto", "PlatformModel"]),
         service("LogShipperService", ["ForwardProtocol", nioPosix]),
         tests("LogShipperService", ["ForwardProtocol", logging, nioCore]),
         service("LoggerService", ["AccessTokens", "CurlTransfer", "ForwardProtocol", nioPosix, systemPackage]),
-        tests("LoggerService", ["AccessTokens", "ForwardProtocol", "PlatformModel", "ServiceHTTP", "ServiceRuntime", hummingbird, hummingbirdTesting, lifecycle, logging, nioCore, nioPosix, systemPackage]),
+        tests(
+            "LoggerService",
+            [
+                "AccessTokens", "ForwardProtocol", "PlatformModel", "ServiceHTTP", "ServiceRuntime", hummingbird,
+                hummingbirdTesting, lifecycle, logging, nioCore, nioPosix, systemPackage,
+            ]),
         service(
             "OperatorTool",
             [
-                "AMQPClient", "AccessTokens", "CSystemCalls", "CommandRunner", "CurlTransfer", "OpenSSLCrypto", "PodmanClient", "Postgres", "TaskQueue", argumentParser,
+                "AMQPClient", "AccessTokens", "CSystemCalls", "CommandRunner", "CurlTransfer", "OpenSSLCrypto",
+                "PodmanClient", "Postgres", "TaskQueue", argumentParser,
                 unixSignals,
             ]),
         tests(
             "OperatorTool",
             [
-                "AMQPClient", "CommandRunner", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", "ServiceRuntime", "TaskQueue",
+                "AMQPClient", "CommandRunner", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", "ServiceRuntime",
+                "TaskQueue",
                 argumentParser, logging,
             ]),
         service("PassportService", ["AccessTokens", "MetricsExposition", "OpenSSLCrypto", "Postgres", mustache]),
         tests(
             "PassportService",
-            ["AccessTokens", "ConcurrencyPrimitives", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", "Postgres", "ServiceHTTP", "ServiceRuntime", hummingbird, hummingbirdTesting, jwtKit, logging]),
+            [
+                "AccessTokens", "ConcurrencyPrimitives", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", "Postgres",
+                "ServiceHTTP", "ServiceRuntime", hummingbird, hummingbirdTesting, jwtKit, logging,
+            ]),
         service(
             "RegistryService",
-            ["AccessTokens", "CLibCrypt", "CurlTransfer", "MetricsExposition", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", hummingbirdTLS, nioSSL]),
-        tests("RegistryService", ["AccessTokens", "CommandRunner", "CurlTransfer", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", hummingbird, hummingbirdTesting]),
+            [
+                "AccessTokens", "CLibCrypt", "CurlTransfer", "MetricsExposition", "OCIRegistry", "ObjectStorage",
+                "OpenSSLCrypto", hummingbirdTLS, nioSSL,
+            ]),
+        tests(
+            "RegistryService",
+            [
+                "AccessTokens", "CommandRunner", "CurlTransfer", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto",
+                hummingbird, hummingbirdTesting,
+            ]),
         service(
             "RouterService", ["AccessTokens", "CommandRunner", "CurlTransfer", "MetricsExposition", "OpenSSLCrypto"],
             resources: [.embedInCode("Edge/edge.lua")]),
         tests(
             "RouterService",
             [
-                "AccessTokens", "CommandRunner", "ConcurrencyPrimitives", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", "ServiceHTTP",
+                "AccessTokens", "CommandRunner", "ConcurrencyPrimitives", "CurlTransfer", "OpenSSLCrypto",
+                "PlatformModel", "ServiceHTTP",
                 "ServiceRuntime", "WebSocketServer", hummingbird, httpTypes, lifecycle, logging, nioCore, nioPosix,
             ]),
 
         // MARK: - Shared
 
-        shared("AMQPClient", ["CLibRabbitMQ", "CSystemCalls", "ConcurrencyPrimitives", "PlatformModel", logging, metrics]),
+        shared(
+            "AMQPClient", ["CLibRabbitMQ", "CSystemCalls", "ConcurrencyPrimitives", "PlatformModel", logging, metrics]),
         tests("AMQPClient", [logging]),
-        shared("AccessTokens", ["ConcurrencyPrimitives", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", "ServiceHTTP", hummingbird, httpTypes, jwtKit, logging]),
-        tests("AccessTokens", ["CurlTransfer", "OpenSSLCrypto", "PlatformModel", httpTypes, hummingbird, hummingbirdTesting, logging, nioCore]),
+        shared(
+            "AccessTokens",
+            [
+                "ConcurrencyPrimitives", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", "ServiceHTTP", hummingbird,
+                httpTypes, jwtKit, logging,
+            ]),
+        tests(
+            "AccessTokens",
+            [
+                "CurlTransfer", "OpenSSLCrypto", "PlatformModel", httpTypes, hummingbird, hummingbirdTesting, logging,
+                nioCore,
+            ]),
         shared("CommandRunner", ["CSystemCalls", "ConcurrencyPrimitives", logging, subprocess, systemPackage]),
         tests("CommandRunner"),
         shared("ConcurrencyPrimitives", ["CSystemCalls"]),
         tests("ConcurrencyPrimitives"),
         shared("CurlTransfer", ["CLibCurl", "ConcurrencyPrimitives", "PlatformModel", httpTypes, logging]),
-        tests("CurlTransfer", ["ConcurrencyPrimitives", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging, nioCore, nioPosix]),
+        tests(
+            "CurlTransfer",
+            ["ConcurrencyPrimitives", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging, nioCore, nioPosix]),
         shared("ForwardProtocol", [nioCore]),
         tests("ForwardProtocol", [nioCore]),
         shared("MetricsExposition", [coreMetrics]),
         tests("MetricsExposition", [coreMetrics]),
         shared("OCIRegistry", ["OpenSSLCrypto", "PlatformModel"]),
         tests("OCIRegistry"),
-        shared("ObjectStorage", ["ConcurrencyPrimitives", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", httpTypes]),
+        shared(
+            "ObjectStorage", ["ConcurrencyPrimitives", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", httpTypes]),
         tests("ObjectStorage", ["PlatformModel"]),
         shared("OpenSSLCrypto", ["COpenSSL", "ConcurrencyPrimitives"]),
         tests("OpenSSLCrypto"),
         shared("PlatformModel"),
         tests("PlatformModel"),
-        shared("PodmanClient", ["CommandRunner", "ConcurrencyPrimitives", "CurlTransfer", "PlatformModel", httpTypes, logging, nioCore, nioPosix]),
-        tests("PodmanClient", ["ConcurrencyPrimitives", "CurlTransfer", "PlatformModel", "PodmanTestSupport", hummingbird, hummingbirdCore, logging]),
+        shared(
+            "PodmanClient",
+            [
+                "CommandRunner", "ConcurrencyPrimitives", "CurlTransfer", "PlatformModel", httpTypes, logging, nioCore,
+                nioPosix,
+            ]),
+        tests(
+            "PodmanClient",
+            [
+                "ConcurrencyPrimitives", "CurlTransfer", "PlatformModel", "PodmanTestSupport", hummingbird,
+                hummingbirdCore, logging,
+            ]),
         shared("Postgres", ["CLibPQ", "ConcurrencyPrimitives", "PlatformModel", lifecycle, logging, metrics]),
         tests("Postgres", [logging]),
         shared("SSHServer", ["CLibSSH", "CSystemCalls", "ConcurrencyPrimitives", logging, metrics]),
         tests("SSHServer", ["CommandRunner", logging]),
-        shared("ServiceHTTP", ["MetricsExposition", "PlatformModel", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging, metrics, nioCore]),
+        shared(
+            "ServiceHTTP",
+            [
+                "MetricsExposition", "PlatformModel", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging,
+                metrics, nioCore,
+            ]),
         tests("ServiceHTTP", [hummingbird, hummingbirdTesting, "MetricsExposition", httpTypes, nioCore]),
-        shared("ServiceRuntime", ["MetricsExposition", "PlatformModel", "ServiceHTTP", configuration, hummingbird, lifecycle, logging, metrics, systemPackage, unixSignals]),
+        shared(
+            "ServiceRuntime",
+            [
+                "MetricsExposition", "PlatformModel", "ServiceHTTP", configuration, hummingbird, lifecycle, logging,
+                metrics, systemPackage, unixSignals,
+            ]),
         tests("ServiceRuntime", ["PlatformModel", "ServiceHTTP"]),
         shared("TaskOutbox", ["ConcurrencyPrimitives", "PlatformModel", "Postgres", lifecycle, logging, metrics]),
         tests(
             "TaskOutbox",
             [
-                "AMQPClient", "BrokerTestSupport", "ConcurrencyPrimitives", "PlatformModel", "Postgres", "PostgresTestSupport",
+                "AMQPClient", "BrokerTestSupport", "ConcurrencyPrimitives", "PlatformModel", "Postgres",
+                "PostgresTestSupport",
                 "TaskQueue", logging,
             ]),
         shared("TaskQueue", ["AMQPClient", "ConcurrencyPrimitives", "PlatformModel", lifecycle, logging, metrics]),
         tests("TaskQueue", ["AMQPClient", "BrokerTestSupport", "PlatformModel", lifecycle, logging]),
         shared(
             "WebSocketServer",
-            ["ConcurrencyPrimitives", hummingbirdCore, httpTypes, logging, nioCore, nioExtras, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, nioWebSocket]),
-        tests("WebSocketServer", ["WebSocketTestSupport", hummingbird, httpTypes, lifecycle, logging, nioCore, nioPosix]),
+            [
+                "ConcurrencyPrimitives", hummingbirdCore, httpTypes, logging, nioCore, nioExtras, nioHTTP1,
+                nioHTTPTypes, nioHTTPTypesHTTP1, nioWebSocket,
+            ]),
+        tests(
+            "WebSocketServer", ["WebSocketTestSupport", hummingbird, httpTypes, lifecycle, logging, nioCore, nioPosix]),
 
         // MARK: - System
 
@@ -208,18 +285,24 @@ let package = Package(
             path: "Tests/Support/PostgresTestSupport"),
         .target(
             name: "BrokerTestSupport",
-            dependencies: ["AMQPClient", "CommandRunner", "ConcurrencyPrimitives", "PlatformModel", "TestSupport", logging],
+            dependencies: [
+                "AMQPClient", "CommandRunner", "ConcurrencyPrimitives", "PlatformModel", "TestSupport", logging,
+            ],
             path: "Tests/Support/BrokerTestSupport"),
         .target(
             name: "BuildTestSupport",
             dependencies: [
-                "AccessTokens", "CommandRunner", "CurlTransfer", "ObjectStorage", "OpenSSLCrypto", "PlatformModel", "PodmanClient", "PodmanTestSupport",
+                "AccessTokens", "CommandRunner", "CurlTransfer", "ObjectStorage", "OpenSSLCrypto", "PlatformModel",
+                "PodmanClient", "PodmanTestSupport",
                 "ServiceHTTP", "TestSupport", httpTypes, hummingbird, logging, nioCore, subprocess, systemPackage,
             ],
             path: "Tests/Support/BuildTestSupport"),
         .target(
             name: "PodmanTestSupport",
-            dependencies: ["ConcurrencyPrimitives", "CommandRunner", "CurlTransfer", "PodmanClient", "TestSupport", subprocess, systemPackage],
+            dependencies: [
+                "ConcurrencyPrimitives", "CommandRunner", "CurlTransfer", "PodmanClient", "TestSupport", subprocess,
+                systemPackage,
+            ],
             path: "Tests/Support/PodmanTestSupport"),
         .target(
             name: "TestSupport",
@@ -232,7 +315,8 @@ let package = Package(
         .testTarget(
             name: "WholeTests",
             dependencies: [
-                "CommandRunner", "CurlTransfer", "PlatformModel", "PodmanClient", "PodmanTestSupport", "TestSupport", httpTypes,
+                "CommandRunner", "CurlTransfer", "PlatformModel", "PodmanClient", "PodmanTestSupport", "TestSupport",
+                httpTypes,
             ],
             path: "Tests/WholeTests"),
     ],

@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct AMQPAddressTests {
     @Test func fullURLIsRead() throws {
-        let address = try AMQPAddress("amqps://us%40er:p%3Aw%2F@broker.example:5999/my%2Fhost?heartbeat=3&cacertfile=/a/b")
+        let address = try AMQPAddress(
+            "amqps://us%40er:p%3Aw%2F@broker.example:5999/my%2Fhost?heartbeat=3&cacertfile=/a/b")
         #expect(address.isEncrypted)
         #expect(address.user == "us@er")
         #expect(address.password == "p:w/")
@@ -27,7 +28,8 @@ import Testing
 
     @Test(arguments: [
         "", "localhost", "http://localhost", "amqp://", "amqp://h:0", "amqp://h:x", "amqp://h:70000", "amqp://[::1",
-        "amqp://u:%zz@h", "amqp://u:%0@h", "amqp://u:%00@h", "amqp://h?heartbeat=-1", "amqp://h?unknown=1", "amqp://%ff@h",
+        "amqp://u:%zz@h", "amqp://u:%0@h", "amqp://u:%00@h", "amqp://h?heartbeat=-1", "amqp://h?unknown=1",
+        "amqp://%ff@h",
     ])
     func otherTextIsRefused(text: String) {
         let error = #expect(throws: AMQPError.self) { try AMQPAddress(text) }

@@ -36,7 +36,9 @@ struct AMQPConnectionTests {
             try await withThrowingTaskGroup { group in
                 for number in 0..<64 {
                     group.addTask {
-                        for _ in 0..<50 { try await connection.publish(routingKey: broker.queue, body: [UInt8(number)]) }
+                        for _ in 0..<50 {
+                            try await connection.publish(routingKey: broker.queue, body: [UInt8(number)])
+                        }
                     }
                 }
                 try await group.waitForAll()
@@ -70,7 +72,9 @@ struct AMQPConnectionTests {
         try await withBroker { broker in
             let connection = try broker.connect()
             try await connection.declare([.queue(broker.queue)])
-            let failure = try await code { try await connection.publish(exchange: "no.such", routingKey: "a", body: [1]) }
+            let failure = try await code {
+                try await connection.publish(exchange: "no.such", routingKey: "a", body: [1])
+            }
             #expect(failure == .channelClosed)
             try await connection.publish(routingKey: broker.queue, body: [1])
         }
@@ -108,7 +112,10 @@ struct AMQPConnectionTests {
             #expect(try await code { try await connection.publish(routingKey: "a", body: [1]) } == .unavailable)
             #expect(try await code { _ = try await connection.queueStatus("a") } == .unavailable)
             try proxy.accept()
-            try await eventually { try await connection.declare([.queue(broker.queue)]); return true }
+            try await eventually {
+                try await connection.declare([.queue(broker.queue)])
+                return true
+            }
         }
     }
 

@@ -25,7 +25,8 @@ import Testing
         let pair = try KeyPair.generate(.es256)
         let older = try KeyPair.generate(.es256)
         let token = try await issuer(pair).token(
-            subject: "ada", service: "workflow-registry", access: access).token.reveal()
+            subject: "ada", service: "workflow-registry", access: access
+        ).token.reveal()
         let both = older.publicKey.pem + pair.publicKey.pem
         let claims = try await verifier(both).verify(token)
         #expect(claims.subject == "ada" && claims.access == access)

@@ -39,7 +39,9 @@ import Testing
         hook.scope = ["controller:hook"]
         let right = try keys.accessToken(hook)
         let narrow = try keys.accessToken(goodClaims())
-        return [nil, "Basic YTpi", "Bearer \(right)", "bearer \(right)", "Bearer \(narrow)", "Bearer \(right)x", "Bearer x"]
+        return [
+            nil, "Basic YTpi", "Bearer \(right)", "bearer \(right)", "Bearer \(narrow)", "Bearer \(right)x", "Bearer x",
+        ]
     }
 
     @Test func aRouteGroupAsksForItsScope() async throws {

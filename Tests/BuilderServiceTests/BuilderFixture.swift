@@ -4,8 +4,8 @@ import Logging
 import PlatformModel
 import SSHServer
 import ServiceHTTP
-import ServiceRuntime
 import ServiceLifecycle
+import ServiceRuntime
 import TestSupport
 
 @testable import BuilderService

@@ -1,8 +1,8 @@
 import CommandRunner
 import ConcurrencyPrimitives
 import Foundation
-import Testing
 import TestSupport
+import Testing
 
 @Suite(.timeLimit(.minutes(1)))
 struct CommandRunnerTests {

@@ -1,6 +1,6 @@
 import ConcurrencyPrimitives
-import Testing
 import TestSupport
+import Testing
 
 struct BoundedChannelTests {
     @Test func elementsArriveInOrderThroughASmallChannel() async throws {

@@ -1,7 +1,7 @@
 import ConcurrencyPrimitives
 import Synchronization
-import Testing
 import TestSupport
+import Testing
 
 struct KeyedQueueTests {
     @Test func operationsOfOneKeyNeverOverlap() async throws {

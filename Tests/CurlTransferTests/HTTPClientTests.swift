@@ -43,7 +43,9 @@ struct HTTPClientTests {
         let client = try HTTPClient()
         let content = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
         try await withTemporaryFile(content) { path in
-            try await withServer { $0.addEcho() } _: { base in
+            try await withServer {
+                $0.addEcho()
+            } _: { base in
                 let chunks = AsyncStream<[UInt8]> { continuation in
                     for start in stride(from: 0, to: content.count, by: 70_000) {
                         continuation.yield(Array(content[start..<min(start + 70_000, content.count)]))
@@ -67,7 +69,9 @@ struct HTTPClientTests {
         let client = try HTTPClient()
         try await withTemporaryFile([]) { path in
             let socket = path + ".sock"
-            try await withServer(unixSocket: socket) { $0.get("id") { _, _ in "on a socket" } } _: { base in
+            try await withServer(unixSocket: socket) {
+                $0.get("id") { _, _ in "on a socket" }
+            } _: { base in
                 let response = try await client.send(TransferRequest(url: base + "/id", unixSocket: socket))
                 #expect(response.text == "on a socket")
             }
@@ -143,7 +147,9 @@ struct HTTPClientTests {
 
     @Test func twoHundredTransfersRunAtOnce() async throws {
         let client = try HTTPClient()
-        try await withServer { $0.addEcho() } _: { base in
+        try await withServer {
+            $0.addEcho()
+        } _: { base in
             let total = try await withThrowingTaskGroup(of: Int.self) { group in
                 for number in 0..<200 {
                     group.addTask {
@@ -162,7 +168,9 @@ struct HTTPClientTests {
     @Test func jsonIsSentAndDecoded() async throws {
         struct Point: Codable, Equatable { var x: Int }
         let client = try HTTPClient()
-        try await withServer { $0.addEcho() } _: { base in
+        try await withServer {
+            $0.addEcho()
+        } _: { base in
             let request = try TransferRequest.json(.post, url: base + "/echo", Point(x: 4))
             let echoed = try await client.sendJSON(request, as: Point.self)
             #expect(echoed == Point(x: 4))

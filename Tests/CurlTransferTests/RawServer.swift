@@ -5,9 +5,10 @@ import NIOPosix
 ///
 /// `serve` gets the number of the connection, its inbound buffers and its channel; the connection closes when it returns.
 func withRawServer<Result: Sendable>(
-    serve: @escaping @Sendable (
-        Int, NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator, any Channel
-    ) async throws -> Void,
+    serve:
+        @escaping @Sendable (
+            Int, NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator, any Channel
+        ) async throws -> Void,
     _ body: @escaping @Sendable (String) async throws -> Result
 ) async throws -> Result {
     let server = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)

@@ -157,7 +157,9 @@ struct StreamingTests {
     @Test func anErrorOfTheSourceEndsTheTransfer() async throws {
         struct SourceBroke: Error {}
         let client = try HTTPClient()
-        try await withServer { $0.addEcho() } _: { base in
+        try await withServer {
+            $0.addEcho()
+        } _: { base in
             let source = AsyncThrowingStream<[UInt8], any Error> { continuation in
                 continuation.yield(Array("abc".utf8))
                 continuation.finish(throwing: SourceBroke())

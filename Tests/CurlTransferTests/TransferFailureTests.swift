@@ -17,7 +17,8 @@ struct TransferFailureTests {
         BadPeer(testDescription: "nothing at all", says: "", code: .interrupted),
         BadPeer(testDescription: "half a head", says: "HTTP/1.1 200 OK\r\nContent-", code: .interrupted),
         BadPeer(
-            testDescription: "half a body", says: "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", code: .interrupted),
+            testDescription: "half a body", says: "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", code: .interrupted
+        ),
         BadPeer(
             testDescription: "half a chunk", says: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc",
             code: .interrupted),
@@ -42,8 +43,13 @@ struct TransferFailureTests {
 
     @Test func nobodyListening() async throws {
         let client = try HTTPClient()
-        let base = try await withRawServer { _, _, _ in } _: { $0 }
-        let error = await #expect(throws: TransferError.self) { try await client.send(TransferRequest(url: base + "/")) }
+        let base = try await withRawServer { _, _, _ in
+        } _: {
+            $0
+        }
+        let error = await #expect(throws: TransferError.self) {
+            try await client.send(TransferRequest(url: base + "/"))
+        }
         #expect(error?.code == .refused)
         let missing = TransferRequest(url: "http://unix/", unixSocket: "/nonexistent/socket")
         let socketError = await #expect(throws: TransferError.self) { try await client.send(missing) }
@@ -76,7 +82,9 @@ struct TransferFailureTests {
 
     @Test func aResponsePastTheLimit() async throws {
         let client = try HTTPClient()
-        try await withServer { $0.addEcho() } _: { base in
+        try await withServer {
+            $0.addEcho()
+        } _: { base in
             let request = TransferRequest(
                 method: .post, url: base + "/echo", body: .bytes(Array(repeating: 1, count: 2000)))
             let fitting = try await client.send(request, limit: 2000)

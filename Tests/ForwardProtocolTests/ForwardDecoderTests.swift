@@ -113,7 +113,8 @@ struct ForwardDecoderTests {
     @Test func encodedBatchIsDecodedAgain() throws {
         let record = ContainerLogRecord(
             log: "grün \u{0} \u{1F600}", stream: "stderr", time: "2026-01-02T03:04:05.123456789Z", namespace: "shop",
-            pod: "shop-web-5f7c9d8b6d-x2x4k", container: "shop-web", labels: ["app": "shop", "type": "web"], isPartial: true)
+            pod: "shop-web-5f7c9d8b6d-x2x4k", container: "shop-web", labels: ["app": "shop", "type": "web"],
+            isPartial: true)
         var builder = PackedForwardBuilder()
         for second in 0..<100 { builder.append(.init(seconds: Int64(second), nanoseconds: 7), record) }
         var decoder = ForwardDecoder()

@@ -17,7 +17,8 @@ struct MessagePackTests {
 
     @Test func everyIntegerFormIsRead() throws {
         let forms: [([UInt8], Int64)] = [
-            ([0xCC, 0xFF], 255), ([0xCD, 1, 0], 256), ([0xCE, 0, 1, 0, 0], 65_536), ([0xCF, 0, 0, 0, 0, 0, 0, 0, 7], 7),
+            ([0xCC, 0xFF], 255), ([0xCD, 1, 0], 256), ([0xCE, 0, 1, 0, 0], 65_536),
+            ([0xCF, 0, 0, 0, 0, 0, 0, 0, 7], 7),
             ([0xD0, 0x80], -128), ([0xD1, 0xFF, 0x7F], -129), ([0xD2, 0xFF, 0xFF, 0xFF, 0xFE], -2),
             ([0xD3, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFD], -3), ([0xE0], -32), ([0x7F], 127),
         ]
@@ -70,11 +71,12 @@ struct MessagePackTests {
         #expect(try reader.readString() == "a\u{FFFD}b")
     }
 
-    @Test(arguments: [
-        ([0xC1], MessagePackError.malformed), ([0xDD, 0xFF, 0xFF, 0xFF, 0xFF], .incomplete),
-        ([0xDF, 0xFF, 0xFF, 0xFF, 0xFF], .incomplete), ([0xDB, 0xFF, 0xFF, 0xFF, 0xFF], .incomplete),
-        ([0x92, 0xC0], .incomplete), ([], .incomplete),
-    ] as [([UInt8], MessagePackError)])
+    @Test(
+        arguments: [
+            ([0xC1], MessagePackError.malformed), ([0xDD, 0xFF, 0xFF, 0xFF, 0xFF], .incomplete),
+            ([0xDF, 0xFF, 0xFF, 0xFF, 0xFF], .incomplete), ([0xDB, 0xFF, 0xFF, 0xFF, 0xFF], .incomplete),
+            ([0x92, 0xC0], .incomplete), ([], .incomplete),
+        ] as [([UInt8], MessagePackError)])
     func brokenValuesAreErrors(_ bytes: [UInt8], _ error: MessagePackError) {
         var reader = MessagePackReader(ByteBuffer(bytes: bytes))
         #expect(throws: error) { try reader.skip() }
@@ -99,7 +101,9 @@ struct MessagePackTests {
     @Test func randomBytesNeverCrash() {
         var random = SeededGenerator(seed: 7)
         for _ in 0..<20_000 {
-            let bytes = (0..<Int.random(in: 0...64, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            let bytes = (0..<Int.random(in: 0...64, using: &random)).map { _ in
+                UInt8.random(in: 0...255, using: &random)
+            }
             let buffer = ByteBuffer(bytes: bytes)
             var scanner = MessagePackScanner(limit: 4096)
             let length = try? scanner.advance(buffer)

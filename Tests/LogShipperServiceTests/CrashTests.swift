@@ -39,7 +39,9 @@ struct CrashTests {
 
         /// The texts the logger has.
         func texts(newest: Int = 1_000_000) async throws -> [Int] {
-            guard let url = URL(string: "http://127.0.0.1:\(ports.http)/logs/shop?log_lines=\(newest)") else { return [] }
+            guard let url = URL(string: "http://127.0.0.1:\(ports.http)/logs/shop?log_lines=\(newest)") else {
+                return []
+            }
             let data = try await URLSession.shared.data(from: url).0
             return data.split(separator: UInt8(ascii: "\n")).compactMap { line in
                 Int(String(decoding: line, as: UTF8.self).split(separator: " ").last ?? "")
@@ -108,7 +110,9 @@ struct CrashTests {
             for start in stride(from: 0, to: 50_000, by: 5000) {
                 try pair.folder.append((start..<start + 5000).map(String.init))
             }
-            try await eventually(within: .seconds(90), "the last line") { try await pair.texts(newest: 1).last == 49_999 }
+            try await eventually(within: .seconds(90), "the last line") {
+                try await pair.texts(newest: 1).last == 49_999
+            }
             #expect(try await pair.texts() == Array(0..<50_000))
             shipper.kill()
             logger.kill()

@@ -108,7 +108,9 @@ struct LineTests {
     @Test func randomBytesAreShippedOneWayOrAnother() {
         var random = SystemRandomNumberGenerator()
         for _ in 0..<2000 {
-            let bytes = (0..<Int.random(in: 0...80, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            let bytes = (0..<Int.random(in: 0...80, using: &random)).map { _ in
+                UInt8.random(in: 0...255, using: &random)
+            }
             #expect(RangeParser(bytes, end: .everything, lineLimit: 100).length == bytes.count)
         }
     }

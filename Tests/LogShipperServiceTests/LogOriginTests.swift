@@ -20,7 +20,8 @@ struct LogOriginTests {
             let origin = try #require(
                 try Self.origin(
                     "shop_shop-web-5f7c9d8b6d-x2x4k_1/shop-web",
-                    metadata: #"{"app":"shop","namespace":"shop","pod":"p","type":"web","version":"v43","container":"c"}"#,
+                    metadata:
+                        #"{"app":"shop","namespace":"shop","pod":"p","type":"web","version":"v43","container":"c"}"#,
                     in: root))
             #expect(origin.namespace == "shop" && origin.pod == "p" && origin.container == "c")
             #expect(origin.labels == ["app": "shop", "type": "web", "version": "v43"])

@@ -1,6 +1,6 @@
+import ForwardProtocol
 import FoundationEssentials
 import Glibc
-import ForwardProtocol
 import Logging
 import NIOCore
 import TestSupport
@@ -240,7 +240,10 @@ struct LogTailerTests {
     @Test func lineLongerThanABatchIsShippedInPieces() async throws {
         try await withTemporaryDirectory { root in
             let folder = try LogFolder(root)
-            let tailer = try Self.tailer(folder) { $0.batchBytes = 1000; $0.lineLimit = 500 }
+            let tailer = try Self.tailer(folder) {
+                $0.batchBytes = 1000
+                $0.lineLimit = 500
+            }
             try folder.append(raw: "2024-03-01T10:02:03Z stdout F " + String(repeating: "x", count: 2500) + "\n")
             try folder.append(["after"])
             let lines = try await Self.drain(tailer)
@@ -255,7 +258,10 @@ struct LogTailerTests {
         try await withTemporaryDirectory { root in
             let noisy = try LogFolder(root)
             let quiet = try LogFolder(root, app: "quiet")
-            let tailer = try Self.tailer(noisy) { $0.batchBytes = 1000; $0.inFlightBytes = 1000 }
+            let tailer = try Self.tailer(noisy) {
+                $0.batchBytes = 1000
+                $0.inFlightBytes = 1000
+            }
             try noisy.append((0..<1000).map { "noise \($0)" })
             try quiet.append(["still here"])
             var seen: [String] = []

@@ -111,7 +111,8 @@ struct ForwardListenerTests {
         let logger = Logger(label: "forward.tests") { _ in SwiftLogNoOpLogHandler() }
         let store = LogStore()
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
-        let listener = ForwardListener(address: ListenAddress(host: "127.0.0.1", port: 0), store: store, logger: logger) {
+        let listener = ForwardListener(address: ListenAddress(host: "127.0.0.1", port: 0), store: store, logger: logger)
+        {
             port.yield($0)
         }
         let group = ServiceGroup(services: [listener], logger: logger)

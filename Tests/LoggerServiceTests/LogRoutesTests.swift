@@ -1,8 +1,8 @@
 import AccessTokens
 import FoundationEssentials
+import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
-import HTTPTypes
 import Logging
 import NIOCore
 import TestSupport
@@ -30,7 +30,8 @@ struct LogRoutesTests {
     }
 
     @Test(arguments: [
-        ("", 10), ("?log_lines=3", 3), ("?log_lines=0", 0), ("?log_lines=-1", 5), ("?log_lines=x", 5), ("?log_lines=99", 5),
+        ("", 10), ("?log_lines=3", 3), ("?log_lines=0", 0), ("?log_lines=-1", 5), ("?log_lines=x", 5),
+        ("?log_lines=99", 5),
     ])
     func numberOfLinesIsBounded(_ query: String, _ count: Int) async throws {
         let store = try await Self.filled()
@@ -120,7 +121,9 @@ struct LogRoutesTests {
     @Test func tooLargeABodyIsRefused() async throws {
         try await Self.app(LogStore()).test(.router) { client in
             let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: 17 << 20)
-            try await client.execute(uri: "/ingest", method: .post, body: body) { #expect($0.status == .contentTooLarge) }
+            try await client.execute(uri: "/ingest", method: .post, body: body) {
+                #expect($0.status == .contentTooLarge)
+            }
         }
     }
 
@@ -145,7 +148,8 @@ struct LogRoutesTests {
         try await Self.app(try await Self.filled(3)).test(.router) { client in
             try await client.execute(uri: "/logs/shop?follow=true&timeout=0&log_lines=2", method: .get) { response in
                 #expect(response.status == .ok)
-                #expect(String(buffer: response.body).split(separator: "\n").map { $0.suffix(6) } == ["line 1", "line 2"])
+                #expect(
+                    String(buffer: response.body).split(separator: "\n").map { $0.suffix(6) } == ["line 1", "line 2"])
             }
         }
     }
@@ -169,7 +173,9 @@ struct LogRoutesTests {
     @Test func tokensDecide() async throws {
         let (verifier, token) = try await TestTokens.make()
         try await Self.app(try await Self.filled(), verifier: verifier).test(.router) { client in
-            func status(_ method: HTTPRequest.Method, _ uri: String, _ token: String?) async throws -> HTTPResponse.Status {
+            func status(_ method: HTTPRequest.Method, _ uri: String, _ token: String?) async throws
+                -> HTTPResponse.Status
+            {
                 let headers: HTTPFields = token.map { [.authorization: "Bearer \($0)"] } ?? [:]
                 let body = method == .post ? ByteBuffer(string: #"{"app":"shop","text":"x"}"#) : nil
                 return try await client.execute(uri: uri, method: method, headers: headers, body: body) { $0.status }

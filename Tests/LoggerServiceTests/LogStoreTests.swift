@@ -39,7 +39,9 @@ struct LogStoreTests {
     @Test func largestAppGivesWayWhenMemoryIsFull() async throws {
         let store = LogStore(limits: .init(linesPerApp: 1_000_000, bytesPerApp: 1 << 30, bytes: 1 << 20))
         _ = try await store.ingest(Sample.batch(["small"], app: "quiet"))
-        for _ in 0..<100 { _ = try await store.ingest(Sample.batch([String](repeating: "noise", count: 1000), app: "noisy")) }
+        for _ in 0..<100 {
+            _ = try await store.ingest(Sample.batch([String](repeating: "noise", count: 1000), app: "noisy"))
+        }
         #expect(await store.lines(of: Sample.app("quiet"), LogQuery(lines: 10))?.count == 1)
         let noisy = try #require(await store.lines(of: Sample.app("noisy"), LogQuery(lines: .max)))
         #expect(noisy.count < 50_000 && noisy.count > 10_000)

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Logging
-import Testing
 import TestSupport
+import Testing
 
 @testable import LoggerService
 
@@ -9,7 +9,9 @@ import TestSupport
 struct SpoolTests {
     private static let logger = Logger(label: "spool.tests") { _ in SwiftLogNoOpLogHandler() }
 
-    private static func store(_ path: String, floor: Int = 64 << 20, limits: StoreLimits = .init()) async throws -> LogStore {
+    private static func store(_ path: String, floor: Int = 64 << 20, limits: StoreLimits = .init()) async throws
+        -> LogStore
+    {
         let store = LogStore(limits: limits, spool: try Spool(directory: path, compactionFloor: floor, logger: logger))
         try await store.restore()
         return store
@@ -53,7 +55,9 @@ struct SpoolTests {
             let limits = StoreLimits(linesPerApp: 50)
             do {
                 let store = try await Self.store(path, floor: 20_000, limits: limits)
-                for number in 0..<2000 { _ = try await store.ingest(Sample.batch(["line \(number)"], chunk: "c\(number)")) }
+                for number in 0..<2000 {
+                    _ = try await store.ingest(Sample.batch(["line \(number)"], chunk: "c\(number)"))
+                }
             }
             let size = try FileManager.default.contentsOfDirectory(atPath: path).reduce(0) { size, name in
                 size + (FileManager.default.contents(atPath: path + "/" + name)?.count ?? 0)

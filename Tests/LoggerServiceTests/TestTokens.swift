@@ -11,7 +11,8 @@ enum TestTokens {
             verifier,
             { scope in
                 let claims = AccessTokenClaims(
-                    issuer: "http://issuer.test", subject: "client", clientID: "client", scope: ScopeSet(scope.split(separator: " ").map(String.init)),
+                    issuer: "http://issuer.test", subject: "client", clientID: "client",
+                    scope: ScopeSet(scope.split(separator: " ").map(String.init)),
                     audience: "workflow", issuedAt: Date.now, lifetime: .seconds(60), tokenID: "1")
                 return try keys.accessToken(claims)
             }

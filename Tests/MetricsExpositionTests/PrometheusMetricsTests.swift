@@ -5,8 +5,10 @@ import Testing
 struct PrometheusMetricsTests {
     @Test func countersHaveLabelsAndTotals() {
         let metrics = PrometheusMetrics()
-        Counter(label: "http.requests", dimensions: [("status", "200"), ("route", "/a\"b")], factory: metrics).increment(by: 2)
-        Counter(label: "http.requests", dimensions: [("status", "200"), ("route", "/a\"b")], factory: metrics).increment()
+        Counter(label: "http.requests", dimensions: [("status", "200"), ("route", "/a\"b")], factory: metrics)
+            .increment(by: 2)
+        Counter(label: "http.requests", dimensions: [("status", "200"), ("route", "/a\"b")], factory: metrics)
+            .increment()
         #expect(
             metrics.exposition() == """
                 # TYPE http_requests_total counter

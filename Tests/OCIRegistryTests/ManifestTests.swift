@@ -33,7 +33,10 @@ import Testing
               "platform":{"architecture":"arm64","os":"linux","variant":"v8"}}]}
             """
         let manifest = try manifest(text)
-        guard case .index(let index) = manifest.content else { Issue.record("not read as an index"); return }
+        guard case .index(let index) = manifest.content else {
+            Issue.record("not read as an index")
+            return
+        }
         #expect(index.manifests.first?.platform == Platform(architecture: "arm64", os: "linux", variant: "v8"))
     }
 

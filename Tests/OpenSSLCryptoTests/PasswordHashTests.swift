@@ -43,7 +43,9 @@ import Testing
         "scrypt$ln=15,r=-1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
     ])
     func damagedRecordsAreErrorsNotMismatches(record: String) async {
-        let error = await #expect(throws: CryptoError.self) { try await PasswordHash(cost: 10).verify("x", record: record) }
+        let error = await #expect(throws: CryptoError.self) {
+            try await PasswordHash(cost: 10).verify("x", record: record)
+        }
         #expect(error?.code == .badEncoding)
     }
 

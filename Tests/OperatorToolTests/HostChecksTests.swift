@@ -26,8 +26,12 @@ import Testing
         Case(check: "users", grade: .fail, evidence: "rabbitmq") { $0.hasUser = { $0 != "rabbitmq" } },
         Case(check: "limits", grade: .warn, evidence: "at most 1024") { $0.openFiles = (1024, 1024) },
         Case(check: "clock", grade: .fail, evidence: "1970") { $0.now = Date(timeIntervalSince1970: 0) },
-        Case(check: "memory", grade: .fail, evidence: "0.0 GiB") { try write("\(memory)1000 kB\n", "proc/meminfo", $0) },
-        Case(check: "kernel", grade: .warn, evidence: "without overlayfs") { try write("ext4\n", "proc/filesystems", $0) },
+        Case(check: "memory", grade: .fail, evidence: "0.0 GiB") {
+            try write("\(memory)1000 kB\n", "proc/meminfo", $0)
+        },
+        Case(check: "kernel", grade: .warn, evidence: "without overlayfs") {
+            try write("ext4\n", "proc/filesystems", $0)
+        },
         Case(check: "cgroups", grade: .warn, evidence: "without memory") {
             try write("cpu pids\n", "sys/fs/cgroup/cgroup.controllers", $0)
         },
@@ -95,7 +99,9 @@ import Testing
 
     private static func program(_ path: String, _ version: String, _ machine: Machine) throws {
         try write("#!/bin/sh\necho version \(version)\n", path, machine)
-        guard chmod(machine.path("/\(path)"), 0o755) == 0 else { throw OperatorError("\(path) cannot be made a program") }
+        guard chmod(machine.path("/\(path)"), 0o755) == 0 else {
+            throw OperatorError("\(path) cannot be made a program")
+        }
     }
 
     private static func write(_ text: String, _ path: String, _ machine: Machine) throws {

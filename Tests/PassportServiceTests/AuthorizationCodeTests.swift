@@ -115,7 +115,8 @@ struct AuthorizationCodeTests {
             let code = try await application.code(browser)
             let thief = TestApplication(site: site, id: "shop", secret: "shop+secret/with:odd %chars")
             #expect(
-                try await thief.trade(code, ["code_verifier": application.verifier])["error"]?.stringValue == "invalid_grant")
+                try await thief.trade(code, ["code_verifier": application.verifier])["error"]?.stringValue
+                    == "invalid_grant")
             #expect(try await application.trade(code)["access_token"] != nil)
         }
     }

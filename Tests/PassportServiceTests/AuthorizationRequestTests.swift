@@ -15,8 +15,10 @@ struct AuthorizationRequestTests {
         "http://drycc.example.test:8080/v2/complete/drycc/", "https://drycc.example.test/v2/complete/drycc/",
         "http://drycc.example.test@evil.test/v2/complete/drycc/", "http://evil.test/v2/complete/drycc/",
         "http://drycc.example.test.evil.test/v2/complete/drycc/", "HTTP://drycc.example.test/v2/complete/drycc/",
-        "http://drycc.example.test/v2/complete/../complete/drycc/", "http://drycc.example.test\\@evil.test/", "//evil.test",
-        "javascript:alert(1)", "http://127.0.0.1/v2/complete/drycc/", " http://drycc.example.test/v2/complete/drycc/", "",
+        "http://drycc.example.test/v2/complete/../complete/drycc/", "http://drycc.example.test\\@evil.test/",
+        "//evil.test",
+        "javascript:alert(1)", "http://127.0.0.1/v2/complete/drycc/", " http://drycc.example.test/v2/complete/drycc/",
+        "",
     ]
 
     @Test func onlyTheExactRedirectAddressGetsAnAnswer() async throws {
@@ -44,13 +46,15 @@ struct AuthorizationRequestTests {
 
     private static let mistakes = [
         (["response_type": ""], "invalid_request"), (["response_type": "token"], "unsupported_response_type"),
-        (["response_type": "code id_token"], "unsupported_response_type"), (["response_mode": "fragment"], "invalid_request"),
+        (["response_type": "code id_token"], "unsupported_response_type"),
+        (["response_mode": "fragment"], "invalid_request"),
         (["code_challenge": ""], "invalid_request"), (["code_challenge": "short"], "invalid_request"),
         (["code_challenge_method": "plain"], "invalid_request"), (["code_challenge_method": ""], "invalid_request"),
         (["scope": "logger:read"], "invalid_scope"), (["scope": "controller:hook"], "invalid_scope"),
         (["prompt": "none"], "login_required"), (["prompt": "none login"], "invalid_request"),
         (["prompt": "dance"], "invalid_request"), (["max_age": "soon"], "invalid_request"),
-        (["request": "x.y.z"], "request_not_supported"), (["request_uri": "https://x.test"], "request_uri_not_supported"),
+        (["request": "x.y.z"], "request_not_supported"),
+        (["request_uri": "https://x.test"], "request_uri_not_supported"),
     ]
 
     @Test func otherMistakesGoBackToTheClientWithItsState() async throws {
@@ -152,7 +156,9 @@ struct AuthorizationRequestTests {
             #expect(try await application.trade(try #require(try allowed.answer["code"]))["access_token"] != nil)
             #expect(try await browser.get(narrow).answer["code"] != nil)
             #expect(try await browser.get(application.authorizePath()).status == .ok)
-            #expect(try await browser.get(application.authorizePath(["scope": "openid", "prompt": "consent"])).status == .ok)
+            #expect(
+                try await browser.get(application.authorizePath(["scope": "openid", "prompt": "consent"])).status == .ok
+            )
         }
     }
 
@@ -167,11 +173,13 @@ struct AuthorizationRequestTests {
             let page = try await victim.get(application.authorizePath())
             let fields = [("request", try page.field("request")), ("decision", "allow")]
             #expect(try await victim.post("/oauth/authorize/consent", fields).status == .forbidden)
-            #expect(try await victim.post("/oauth/authorize/consent", [("form_token", "x")] + fields).status == .forbidden)
+            #expect(
+                try await victim.post("/oauth/authorize/consent", [("form_token", "x")] + fields).status == .forbidden)
             let attacker = TestBrowser(site)
             let foreign = try await attacker.get("/user/login").field("form_token")
             #expect(
-                try await victim.post("/oauth/authorize/consent", [("form_token", foreign)] + fields).status == .forbidden)
+                try await victim.post("/oauth/authorize/consent", [("form_token", foreign)] + fields).status
+                    == .forbidden)
         }
     }
 }

@@ -19,7 +19,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "http://h/oauth/", "http://h", "http:///oauth", "https://h/x/oauth", "http://u@h/oauth", "h/oauth", "http://h?/oauth",
+        "http://h/oauth/", "http://h", "http:///oauth", "https://h/x/oauth", "http://u@h/oauth", "h/oauth",
+        "http://h?/oauth",
     ])
     func issuersOfAnotherFormAreRefused(text: String) {
         var reader = ConfigurationReader(variables: ["OIDC_ISSUER": text])

@@ -23,7 +23,8 @@ struct InspectionTests {
             let user = try await site.addUser()
             let application = TestApplication(site: site)
             let tokens = try await login(application)
-            let access = try await application.call("/oauth/introspect/", ["token": try tokens.text("access_token")]).json
+            let access = try await application.call("/oauth/introspect/", ["token": try tokens.text("access_token")])
+                .json
             #expect(access["active"]?.boolValue == true)
             #expect(access["scope"]?.stringValue == "email openid profile")
             #expect(access["sub"]?.stringValue == user.subject)
@@ -69,7 +70,8 @@ struct InspectionTests {
             } else {
                 #expect(reply.json == ["active": false])
             }
-            #expect(try await application.call("/oauth/revoke_token/", ["token": text.isEmpty ? "x" : text]).status == .ok)
+            #expect(
+                try await application.call("/oauth/revoke_token/", ["token": text.isEmpty ? "x" : text]).status == .ok)
         }
     }
 

@@ -62,9 +62,10 @@ struct PageTests {
     @Test func refusalsTellNothing() async throws {
         try await withPassport { site async throws in
             try await site.addUser()
-            let pages = try await [("ada", "wrong password"), ("nobody", "wrong password"), ("nobody\u{0}", "x")].asyncMap {
-                try await TestBrowser(site).signIn($0.0, password: $0.1)
-            }
+            let pages = try await [("ada", "wrong password"), ("nobody", "wrong password"), ("nobody\u{0}", "x")]
+                .asyncMap {
+                    try await TestBrowser(site).signIn($0.0, password: $0.1)
+                }
             #expect(pages[0].status == .unprocessableContent && pages[1].status == .unprocessableContent)
             #expect(pages[0].text.contains("The username or password is wrong."))
             #expect(pages[1].text.contains("The username or password is wrong."))
@@ -82,7 +83,8 @@ struct PageTests {
             let fields = [("username", "ada"), ("password", PassportSite.password)]
             #expect(try await victim.post("/user/login", fields).status == .forbidden)
             #expect(try await victim.post("/user/login", [("form_token", token)] + fields).status == .forbidden)
-            #expect(try await TestBrowser(site).post("/user/login", [("form_token", token)] + fields).status == .forbidden)
+            #expect(
+                try await TestBrowser(site).post("/user/login", [("form_token", token)] + fields).status == .forbidden)
             try await victim.signIn()
             for path in ["/user/logout", "/user/account/password", "/user/account/sessions"] {
                 #expect(try await victim.post(path, [("form_token", token)]).status == .forbidden)
@@ -218,7 +220,8 @@ struct PageTests {
                 "/oauth/logout/?id_token_hint=\(hint)x&post_logout_redirect_uri=http%3A%2F%2Fevil.test%2F")
             #expect(evil.status == .ok && evil.location == nil)
             let out = try await browser.get(
-                "/oauth/logout/?id_token_hint=\(hint)&post_logout_redirect_uri=http%3A%2F%2Fdrycc.example.test%2Fbye&state=s")
+                "/oauth/logout/?id_token_hint=\(hint)&post_logout_redirect_uri=http%3A%2F%2Fdrycc.example.test%2Fbye&state=s"
+            )
             #expect(out.location == "http://drycc.example.test/bye?state=s")
             #expect(try await browser.get("/user/account").status == .seeOther)
         }

@@ -57,7 +57,9 @@ final class TestBrowser {
 
     /// Signs in and answers the response to the form.
     @discardableResult
-    func signIn(_ name: String = "ada", password: String = PassportSite.password, next: String = "") async throws -> Page {
+    func signIn(_ name: String = "ada", password: String = PassportSite.password, next: String = "") async throws
+        -> Page
+    {
         let page = try await get("/user/login?next=" + FormCoding.encode(next))
         return try await submit(
             page, to: "/user/login",

@@ -124,7 +124,8 @@ struct TokenEndpointTests {
     private static let malformedBodies = [
         ("grant_type=client_credentials&grant_type=password", "application/x-www-form-urlencoded"),
         ("{\"grant_type\":\"password\"}", "application/json"), ("grant_type=%zz", "application/x-www-form-urlencoded"),
-        ("grant_type=%ff%fe", "application/x-www-form-urlencoded"), ("grant_type=a%00b", "application/x-www-form-urlencoded"),
+        ("grant_type=%ff%fe", "application/x-www-form-urlencoded"),
+        ("grant_type=a%00b", "application/x-www-form-urlencoded"),
     ]
 
     @Test func malformedBodiesAreRefused() async throws {

@@ -8,7 +8,9 @@ struct NameTests {
         #expect(try AppName(text).text == text)
     }
 
-    @Test(arguments: ["", "abc", "1hello", "hello-", "Hello", "he_llo", "héllo", "../..", String(repeating: "a", count: 64)])
+    @Test(arguments: [
+        "", "abc", "1hello", "hello-", "Hello", "he_llo", "héllo", "../..", String(repeating: "a", count: 64),
+    ])
     func badAppNamesAreRefused(_ text: String) {
         #expect(throws: InvalidValue.self) { try AppName(text) }
     }

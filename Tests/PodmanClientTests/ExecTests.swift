@@ -13,7 +13,8 @@ struct ExecTests {
             _ = try await podman.createContainer(specification)
             try await podman.startContainer("host")
 
-            let (output, code) = try await podman.exec(in: "host", command: ["sh", "-c", "echo out; echo err >&2; exit 4"])
+            let (output, code) = try await podman.exec(
+                in: "host", command: ["sh", "-c", "echo out; echo err >&2; exit 4"])
             #expect(code == 4)
             #expect(String(decoding: output, as: UTF8.self).contains("out\n"))
 

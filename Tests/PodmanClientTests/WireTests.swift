@@ -42,7 +42,9 @@ struct WireTests {
 
     @Test func limitsAreReadFromTheKernel() {
         let limits = ResourceLimits(
-            parsing: "Limit   Soft Hard Units\nMax processes   96365  96365  processes\nMax open files  1024  unlimited files\n")
+            parsing:
+                "Limit   Soft Hard Units\nMax processes   96365  96365  processes\nMax open files  1024  unlimited files\n"
+        )
         #expect(limits.processes == 96365)
         #expect(limits.openFiles == Int(Int32.max))
     }

@@ -14,8 +14,11 @@ struct PostgresErrorTests {
     }
 
     private static let cases: [Case] = [
-        Case(sql: "INSERT INTO apps (name, size) VALUES ('shop', 1)", code: .uniqueViolation, constraint: "apps_name_key"),
-        Case(sql: "INSERT INTO apps (name, size) VALUES ('x', 0)", code: .checkViolation, constraint: "apps_size_check"),
+        Case(
+            sql: "INSERT INTO apps (name, size) VALUES ('shop', 1)", code: .uniqueViolation, constraint: "apps_name_key"
+        ),
+        Case(
+            sql: "INSERT INTO apps (name, size) VALUES ('x', 0)", code: .checkViolation, constraint: "apps_size_check"),
         Case(sql: "INSERT INTO apps (size) VALUES (1)", code: .notNullViolation),
         Case(sql: "INSERT INTO keys (app) VALUES ('none')", code: .foreignKeyViolation, constraint: "keys_app_fkey"),
         Case(sql: "INSERT INTO apps (name, size) VALUES ('x', \("many"))", code: .dataException),

@@ -54,7 +54,8 @@ struct PostgresNotificationsTests {
 
     @Test func theStreamEndsWithItsOwner() async throws {
         try await withDatabase { database in
-            var notifications: PostgresNotifications? = PostgresNotifications(url: database.url, logger: database.logger)
+            var notifications: PostgresNotifications? = PostgresNotifications(
+                url: database.url, logger: database.logger)
             var iterator = try #require(notifications).listen("outbox").makeAsyncIterator()
             #expect(await iterator.next() == .resync)
             notifications = nil

@@ -12,7 +12,8 @@ struct TestDatabase: Sendable {
 
     /// A pool on this database; `port` replaces the server's, for proxies.
     func pool(
-        size: Int = 4, port: UInt16? = nil, acquireLimit: Duration = .seconds(10), statementLimit: Duration = .seconds(20)
+        size: Int = 4, port: UInt16? = nil, acquireLimit: Duration = .seconds(10),
+        statementLimit: Duration = .seconds(20)
     ) throws -> PostgresPool {
         PostgresPool(
             configuration: .init(

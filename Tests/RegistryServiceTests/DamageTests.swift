@@ -61,8 +61,9 @@ struct DamageTests {
             }
             #expect(try await registry.send(TransferRequest(url: "\(base)/\(digest)")).status == 404)
             let metrics = try await registry.send(TransferRequest(url: "http://\(registry.address)/metrics"))
-            #expect(String(decoding: metrics.body, as: UTF8.self).contains("registry_blob_damaged 2")
-                || String(decoding: metrics.body, as: UTF8.self).contains("registry_blob_damaged_total 2"))
+            #expect(
+                String(decoding: metrics.body, as: UTF8.self).contains("registry_blob_damaged 2")
+                    || String(decoding: metrics.body, as: UTF8.self).contains("registry_blob_damaged_total 2"))
             let report = try await CommandRunner.run(
                 Command(
                     try RegistryProcess.executable().path, ["verify"],

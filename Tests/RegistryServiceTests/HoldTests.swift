@@ -104,7 +104,8 @@ import Testing
                         let content = String(repeating: "\(number % 10)", count: 300 + number)
                         let digest = ImageDigest(of: Array(content.utf8))
                         return try await registry.send(
-                            .post, "/v2/a/blobs/uploads/?digest=\(digest)", [:], content).status
+                            .post, "/v2/a/blobs/uploads/?digest=\(digest)", [:], content
+                        ).status
                     }
                 }
                 return try await group.reduce(into: [Int: Int]()) { $0[$1, default: 0] += 1 }

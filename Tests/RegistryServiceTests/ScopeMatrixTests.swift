@@ -41,9 +41,10 @@ import Testing
         func needing(_ actions: String...) -> [RegistryAccess] { [RegistryAccess(name: name, actions: actions)] }
         let base = "/v2/\(name)"
         var cases: [Case] = []
-        for path in ["blobs/\(digest)", "manifests/v1", "manifests/\(digest)", "tags/list", "referrers/\(digest)",
-            "_collection/holds"]
-        {
+        for path in [
+            "blobs/\(digest)", "manifests/v1", "manifests/\(digest)", "tags/list", "referrers/\(digest)",
+            "_collection/holds",
+        ] {
             for method in [HTTPRequest.Method.get, .head] {
                 cases.append(Case(method: method, path: "\(base)/\(path)", needs: needing("pull")))
             }

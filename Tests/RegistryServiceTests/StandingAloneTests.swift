@@ -16,8 +16,10 @@ struct StandingAloneTests {
         try await withTemporaryDirectory("alone") { folder in
             let authority = try CertificateAuthority.create(commonName: "test")
             let server = try authority.issue(names: [.ip([127, 0, 0, 1])])
-            let files = ["chain.pem": server.chainPEM, "key.pem": server.privateKeyPEM,
-                "users": "ada:$2y$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2\n"]
+            let files = [
+                "chain.pem": server.chainPEM, "key.pem": server.privateKeyPEM,
+                "users": "ada:$2y$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2\n",
+            ]
             for (name, text) in files { try Data(text.utf8).write(to: URL(filePath: "\(folder)/\(name)")) }
             let tls = TLSOptions(trust: .pem(authority.certificate.pem))
             let registry = try await RegistryProcess(

@@ -27,9 +27,10 @@ struct StockClientTests {
         func run(_ program: String, _ arguments: String...) async throws -> String {
             var all = arguments
             if program != "skopeo" {
-                all = [
-                    "--root", "\(folder)/containers", "--runroot", "\(folder)/run", "--storage-driver", "vfs",
-                ] + arguments
+                all =
+                    [
+                        "--root", "\(folder)/containers", "--runroot", "\(folder)/run", "--storage-driver", "vfs",
+                    ] + arguments
             }
             let result = try await CommandRunner.check(
                 Command(

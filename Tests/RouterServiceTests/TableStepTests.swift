@@ -72,7 +72,8 @@ import Testing
             var removed: Set<String> = []
             for _ in 0..<Int.random(in: 1...4, using: &random) {
                 let entry = host(
-                    Int.random(in: 0..<20, using: &random), port: [0, 80, 81, 70000].randomElement(using: &random) ?? 0,
+                    Int.random(in: 0..<20, using: &random),
+                    port: [0, 80, 81, 70000].randomElement(using: &random) ?? 0,
                     state: [.serving, .maintenance].randomElement(using: &random) ?? .serving)
                 if Bool.random(using: &random) {
                     hosts[entry.host] = entry

@@ -6,7 +6,8 @@ import Testing
 struct ConfigurationReaderTests {
     @Test func valuesAndDefaultsAreRead() throws {
         var reader = ConfigurationReader(variables: [
-            "DATABASE_URL": "postgresql://x\n", "DATABASE_POOL_SIZE": "3", "SHUTDOWN_TIMEOUT": "1.5", "REGISTRY_DELETE": "no",
+            "DATABASE_URL": "postgresql://x\n", "DATABASE_POOL_SIZE": "3", "SHUTDOWN_TIMEOUT": "1.5",
+            "REGISTRY_DELETE": "no",
         ])
         let url = reader.secret("DATABASE_URL")
         let size = reader.integer("DATABASE_POOL_SIZE", default: 8, in: 1...100)

@@ -54,7 +54,8 @@ struct BrokerCrashTests {
         }
         let connection = try AMQPConnection(url: broker.url, name: "consumer", logger: logger)
         return TaskConsumer(
-            connection: connection, queue: "work", topology: topology, handlers: [handler], concurrency: 8, logger: logger)
+            connection: connection, queue: "work", topology: topology, handlers: [handler], concurrency: 8,
+            logger: logger)
     }
 
     /// Publishes until the broker has confirmed, as the outbox does.
@@ -87,7 +88,8 @@ struct BrokerCrashTests {
                     try await withThrowingTaskGroup(of: Void.self) { group in
                         for part in 0..<4 {
                             group.addTask {
-                                try await publish(tasks.enumerated().filter { $0.offset % 4 == part }.map(\.element), on: publisher)
+                                try await publish(
+                                    tasks.enumerated().filter { $0.offset % 4 == part }.map(\.element), on: publisher)
                             }
                         }
                         try await group.waitForAll()

@@ -161,7 +161,8 @@ struct WebSocketServerTests {
         Violation(name: "reserved close code", bytes: RawWebSocketClient.encode(opcode: 8, [3, 0xED]), code: 1002),
         Violation(
             name: "message inside a message",
-            bytes: RawWebSocketClient.encode(opcode: 1, [65], final: false) + RawWebSocketClient.encode(opcode: 1, [66]),
+            bytes: RawWebSocketClient.encode(opcode: 1, [65], final: false)
+                + RawWebSocketClient.encode(opcode: 1, [66]),
             code: 1002),
     ])
     func brokenRuleClosesWithItsCode(_ violation: Violation) async throws {

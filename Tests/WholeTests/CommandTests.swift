@@ -15,11 +15,11 @@ extension WholePlatform {
                 files: AppRepository.webApp.merging(
                     [
                         "Dockerfile": """
-                            FROM docker.io/library/busybox:latest
-                            COPY start page.txt errand /app/
-                            EXPOSE 8080
-                            CMD ["sh", "/app/start"]
-                            """,
+                        FROM docker.io/library/busybox:latest
+                        COPY start page.txt errand /app/
+                        EXPOSE 8080
+                        CMD ["sh", "/app/start"]
+                        """,
                         "errand": "echo \"errand for $GREETING\"; sleep 3; exit 7",
                     ]) { $1 })
             #expect(try await app.push().isSuccess)

@@ -12,12 +12,12 @@ extension WholePlatform {
         private static func slowBuild(_ page: String) -> [String: String] {
             [
                 "Dockerfile": """
-                    FROM docker.io/library/busybox:latest
-                    RUN sleep 2; echo \(page)
-                    COPY start page.txt /app/
-                    EXPOSE 8080
-                    CMD ["sh", "/app/start"]
-                    """,
+                FROM docker.io/library/busybox:latest
+                RUN sleep 2; echo \(page)
+                COPY start page.txt /app/
+                EXPOSE 8080
+                CMD ["sh", "/app/start"]
+                """,
                 "page.txt": page,
             ]
         }
@@ -74,7 +74,9 @@ extension WholePlatform {
 
         private func expectOnePod(of app: String, _ user: PlatformUser, _ platform: Installation) async throws {
             try await eventually("one container is left") {
-                let names = try await platform.podman.listContainers().flatMap(\.names).filter { $0.contains("\(app)-web") }
+                let names = try await platform.podman.listContainers().flatMap(\.names).filter {
+                    $0.contains("\(app)-web")
+                }
                 guard names.count == 1 else { throw NotYet("\(names)") }
                 return true
             }

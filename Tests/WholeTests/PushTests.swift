@@ -83,7 +83,8 @@ extension WholePlatform {
             #expect(!refused.isSuccess)
             #expect(refused.output.contains("private"), "\(refused.output)")
 
-            let nobody = PlatformUser(platform: platform, name: "nobody", token: "", identity: "\(platform.root)/nobody-key")
+            let nobody = PlatformUser(
+                platform: platform, name: "nobody", token: "", identity: "\(platform.root)/nobody-key")
             try await CommandRunner.check(
                 Command("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", nobody.identity]))
             let unknown = try await app.clone(as: nobody, into: "work-nobody").push()
@@ -121,7 +122,8 @@ extension WholePlatform {
             #expect(try await app.push().isSuccess)
             let slow = "FROM docker.io/library/busybox:latest\nRUN sleep 3; echo nearly there\n"
             try await app.commit([
-                "Dockerfile": slow + "COPY start page.txt /app/\nEXPOSE 8080\nCMD [\"sh\", \"/app/start\"]", "page.txt": "cut",
+                "Dockerfile": slow + "COPY start page.txt /app/\nEXPOSE 8080\nCMD [\"sh\", \"/app/start\"]",
+                "page.txt": "cut",
             ])
             let push = Task { try await CommandRunner.run(try app.pushCommand()) }
             try await eventually("the build runs") {

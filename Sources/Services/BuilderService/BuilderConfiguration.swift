@@ -1,7 +1,7 @@
+import Glibc
 package import PlatformModel
 package import ServiceHTTP
 package import ServiceRuntime
-import Glibc
 
 /// What the builder reads from its environment.
 ///

@@ -86,7 +86,9 @@ struct Controller: Sendable {
 
     /// The key that seals, and the older ones that still open.
     static func box(_ configuration: ControllerConfiguration) throws -> AESGCMBox {
-        let retired = try (configuration.retiredKeys?.reveal() ?? "").split(separator: ",").map { try Base64.decode($0) }
+        let retired = try (configuration.retiredKeys?.reveal() ?? "").split(separator: ",").map {
+            try Base64.decode($0)
+        }
         return try AESGCMBox(key: try Base64.decode(configuration.platformKey.reveal()), retired: retired)
     }
 

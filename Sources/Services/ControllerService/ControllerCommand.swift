@@ -1,5 +1,5 @@
-package import ArgumentParser
 import AccessTokens
+package import ArgumentParser
 import CurlTransfer
 import Logging
 import PlatformModel

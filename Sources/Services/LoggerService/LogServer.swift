@@ -1,10 +1,10 @@
-package import Hummingbird
-package import Logging
-import ServiceRuntime
 package import AccessTokens
 import CurlTransfer
+package import Hummingbird
+package import Logging
 import ServiceHTTP
 import ServiceLifecycle
+import ServiceRuntime
 
 /// The composition root of the logger.
 package enum LogServer {
@@ -33,7 +33,8 @@ package enum LogServer {
         HealthRoutes(checks: [], metrics: process.metrics, drain: process.drain).addRoutes(to: router)
         addRoutes(to: router, store: store, limits: configuration.queries, verifier: verifier, logger: process.logger)
         return [
-            .init("forward", ForwardListener(address: configuration.forwardListen, store: store, logger: process.logger)),
+            .init(
+                "forward", ForwardListener(address: configuration.forwardListen, store: store, logger: process.logger)),
             .init("http", HTTPService(router: router, listen: configuration.listen, logger: process.logger)),
             .init("streams", StreamEnder(store: store)),
         ]

@@ -34,7 +34,9 @@ package struct LoggerConfiguration: Sendable {
         forwardListen = reader.listen("LOGGER_FORWARD_LISTEN", default: "127.0.0.1:24224")
         authentication = reader.choice("LOGGER_AUTH", default: Authentication.token)
         let issuer = reader.string("OIDC_ISSUER", default: "")
-        if authentication == .token, issuer.isEmpty { reader.report("OIDC_ISSUER", "is not set, but LOGGER_AUTH is token") }
+        if authentication == .token, issuer.isEmpty {
+            reader.report("OIDC_ISSUER", "is not set, but LOGGER_AUTH is token")
+        }
         self.issuer = issuer
         keysURL = reader.string("OIDC_INTERNAL_URL", default: issuer) + "/.well-known/jwks.json"
         spoolDirectory = reader.optionalString("LOGGER_SPOOL_DIRECTORY")

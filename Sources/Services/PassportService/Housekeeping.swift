@@ -32,7 +32,8 @@ struct Housekeeping: Service {
                     return
                 } catch {
                     // Nothing is lost by waiting for the next round.
-                    logger.warning("Expired rows cannot be removed", metadata: ["error": "\(String(reflecting: error))"])
+                    logger.warning(
+                        "Expired rows cannot be removed", metadata: ["error": "\(String(reflecting: error))"])
                 }
             }
         }

@@ -28,7 +28,9 @@ package enum PassportCommand {
         case "rotate-keys": await rotateKeys(now: arguments.contains("--now"))
         case let other:
             await ServiceProcess.command(name: "passport") { _, _ in
-                throw CommandError("unknown command \(other): use serve, migrate, create-admin, create-user, set-password or rotate-keys")
+                throw CommandError(
+                    "unknown command \(other): use serve, migrate, create-admin, create-user, set-password or rotate-keys"
+                )
             }
         }
     }

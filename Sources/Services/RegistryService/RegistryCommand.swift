@@ -1,5 +1,5 @@
-import ObjectStorage
 import OCIRegistry
+import ObjectStorage
 import ServiceRuntime
 
 /// The registry's command line: `registry [serve]`, `registry verify`, `registry collect` and `registry explain`.

@@ -1,10 +1,10 @@
 import AccessTokens
+import CommandRunner
 import CurlTransfer
+import HTTPTypes
 import Hummingbird
 import ServiceHTTP
 import ServiceRuntime
-import HTTPTypes
-import CommandRunner
 
 /// The edge of the platform: nginx, fed with the controller's routing table.
 package enum Router {
@@ -43,7 +43,8 @@ package enum Router {
                 "log-rotation",
                 LogRotation(files: [settings.accessLogPath, settings.paths.errorLog], master: master, logger: logger)),
             .init("routes", RouteFollower(source: source, table: table, logger: logger)),
-            .init("http", HTTPService(router: health.makeRouter(), listen: configuration.controlListen, logger: logger)),
+            .init(
+                "http", HTTPService(router: health.makeRouter(), listen: configuration.controlListen, logger: logger)),
         ]
     }
 }

@@ -74,7 +74,9 @@ package struct RouterConfiguration: Sendable {
         let everywhere = access("/proc/net/if_inet6", R_OK) == 0 ? "0.0.0.0,::" : "0.0.0.0"
         return reader.string("ROUTER_BIND", default: everywhere).split(separator: ",").map { part in
             let address = part.filter { !"[] ".contains($0) }
-            if !IPAddressText.isAddress(address) { reader.report("ROUTER_BIND", "must be addresses separated by commas") }
+            if !IPAddressText.isAddress(address) {
+                reader.report("ROUTER_BIND", "must be addresses separated by commas")
+            }
             return address.contains(":") ? "[\(address)]" : address
         }
     }

@@ -95,7 +95,7 @@ extension AccessTokenVerifier {
         guard let text = BearerCredentials.token(in: request.headers) else { return nil }
         do {
             return try await verify(text)
-        } catch where error.code == .keysUnavailable {
+        } catch  where error.code == .keysUnavailable {
             throw APIError(
                 .unavailable, message: "The identity provider does not answer; try again shortly.", cause: error,
                 headers: [.retryAfter: "2"])

@@ -22,7 +22,9 @@ package struct RegistryAccess: Sendable, Codable, Hashable {
     ///
     /// The name may itself hold a colon (a registry's port), so the type ends at the first and the name at the last.
     package init?(scope: String) {
-        guard let first = scope.firstIndex(of: ":"), let last = scope.lastIndex(of: ":"), first < last else { return nil }
+        guard let first = scope.firstIndex(of: ":"), let last = scope.lastIndex(of: ":"), first < last else {
+            return nil
+        }
         type = String(scope[..<first])
         name = String(scope[scope.index(after: first)..<last])
         actions = scope[scope.index(after: last)...].split(separator: ",").map(String.init)

@@ -16,20 +16,23 @@ extension CommandRunner {
         let log: FileDescriptor
         do {
             log = try FileDescriptor.open(
-                FilePath(path), .writeOnly, options: [.append, .create, .closeOnExec], permissions: [.ownerReadWrite, .groupRead])
+                FilePath(path), .writeOnly, options: [.append, .create, .closeOnExec],
+                permissions: [.ownerReadWrite, .groupRead])
         } catch {
             throw CommandError(code: .notStarted, program: name(of: command), detail: "its log \(path): \(error)")
         }
         defer { closeLog(log) }
         var configuration = configuration(for: command)
         let teardown: [TeardownStep] = [
-            .send(signal: Signal(rawValue: stopSignal), toProcessGroup: false, allowedDurationToNextStep: command.grace),
+            .send(
+                signal: Signal(rawValue: stopSignal), toProcessGroup: false, allowedDurationToNextStep: command.grace),
             .send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .seconds(1)),
         ]
         configuration.platformOptions.teardownSequence = teardown
         do {
             let output = FileDescriptorOutput.fileDescriptor(log, closeAfterSpawningProcess: false)
-            let result = try await Subprocess.run(configuration, input: .none, output: output, error: output) { execution in
+            let result = try await Subprocess.run(configuration, input: .none, output: output, error: output) {
+                execution in
                 guard let identity = ProcessIdentity(pid: execution.processIdentifier.value) else { return }
                 do {
                     try await onStart(identity)

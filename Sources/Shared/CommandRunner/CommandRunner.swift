@@ -117,7 +117,9 @@ package enum CommandRunner {
         if let identity = command.identity {
             // A program changes the identity, not the child between fork and exec: there glibc's setgroups waits for
             // threads of ours that the child does not have, and holds the lock every other start needs.
-            let options = ["--reuid", "\(identity.user)", "--regid", "\(identity.group)", "--groups", "\(identity.group)"]
+            let options = [
+                "--reuid", "\(identity.user)", "--regid", "\(identity.group)", "--groups", "\(identity.group)",
+            ]
             arguments = options + ["--", program] + arguments
             program = "/usr/bin/setpriv"
         }

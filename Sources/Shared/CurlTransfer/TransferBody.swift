@@ -33,9 +33,10 @@ package struct TransferBody: Sendable {
     package static func stream<Source: AsyncSequence & Sendable>(
         _ source: Source, length: Int64? = nil
     ) -> Self where Source.Element == [UInt8] {
-        Self(.stream(length: length) { channel in
-            for try await chunk in source { try await channel.write(chunk) }
-        })
+        Self(
+            .stream(length: length) { channel in
+                for try await chunk in source { try await channel.write(chunk) }
+            })
     }
 
     /// Whether the body can be produced again for a second attempt.

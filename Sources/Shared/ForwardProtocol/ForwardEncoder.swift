@@ -99,7 +99,9 @@ package struct ForwardAcknowledgementDecoder: Sendable {
     package mutating func next() throws(ForwardError) -> String? {
         guard buffer.readableBytes > 0 else { return nil }
         do {
-            guard let length = try scanner.advance(buffer), let value = buffer.readSlice(length: length) else { return nil }
+            guard let length = try scanner.advance(buffer), let value = buffer.readSlice(length: length) else {
+                return nil
+            }
             buffer.discardReadBytes()
             scanner = MessagePackScanner(limit: Self.limit)
             var reader = MessagePackReader(value)

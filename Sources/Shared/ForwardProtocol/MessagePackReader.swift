@@ -71,7 +71,8 @@ package struct MessagePackReader: Sendable {
         case .integer: return ForwardTime(seconds: try readInteger(), nanoseconds: 0)
         case .float: return ForwardTime(fractional: try readFloat(head))
         case .ext:
-            guard head.payload == 8, buffer.getInteger(at: buffer.readerIndex + head.size - 1, as: UInt8.self) == 0 else {
+            guard head.payload == 8, buffer.getInteger(at: buffer.readerIndex + head.size - 1, as: UInt8.self) == 0
+            else {
                 throw .unexpectedType
             }
             buffer.moveReaderIndex(forwardBy: head.size)

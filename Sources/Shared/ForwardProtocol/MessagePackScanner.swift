@@ -45,7 +45,9 @@ package struct MessagePackScanner: Sendable {
 /// The first bytes of a value: how long it is and how many values follow inside it.
 struct MessagePackHead {
     enum Kind: Equatable {
-        case null, boolean(Bool), integer, float, string, binary, array, map, ext
+        case null
+        case boolean(Bool)
+        case integer, float, string, binary, array, map, ext
     }
 
     let kind: Kind

@@ -81,7 +81,7 @@ package struct FileTree: Sendable {
         do throws(FileFailure) {
             let file = try OpenFile(path, .reading)
             return try file.read(min(limit, try file.status().size), at: 0)
-        } catch where error.condition == .missing || error.number == ENOTDIR {
+        } catch  where error.condition == .missing || error.number == ENOTDIR {
             return nil
         }
     }

@@ -27,13 +27,17 @@ import FoundationEssentials
     func der() throws(CryptoError) -> [UInt8] {
         var output: UnsafeMutablePointer<UInt8>?
         let count = unsafe i2d_X509(pointer, &output)
-        guard count > 0, let output = unsafe output else { throw CryptoError.fromLibrary(.badInput, "write a certificate") }
+        guard count > 0, let output = unsafe output else {
+            throw CryptoError.fromLibrary(.badInput, "write a certificate")
+        }
         defer { unsafe CRYPTO_free(output, nil, 0) }
         return unsafe Array(UnsafeBufferPointer(start: output, count: Int(count)))
     }
 
     func publicKey() throws(CryptoError) -> PublicKey {
-        guard let key = unsafe X509_get_pubkey(pointer) else { throw CryptoError.fromLibrary(.badKey, "read a certificate") }
+        guard let key = unsafe X509_get_pubkey(pointer) else {
+            throw CryptoError.fromLibrary(.badKey, "read a certificate")
+        }
         return try PublicKey(handle: unsafe KeyHandle(owning: key))
     }
 

@@ -30,7 +30,9 @@ internal import COpenSSL
         switch algorithm {
         case .es256: try requireSuccess(unsafe EVP_PKEY_CTX_set_group_name(context, "P-256"), "choose the curve")
         case .rs256:
-            guard (2048...8192).contains(rsaBits) else { throw CryptoError(.badInput, "RSA keys have 2048 to 8192 bits") }
+            guard (2048...8192).contains(rsaBits) else {
+                throw CryptoError(.badInput, "RSA keys have 2048 to 8192 bits")
+            }
             try requireSuccess(unsafe EVP_PKEY_CTX_set_rsa_keygen_bits(context, CInt(rsaBits)), "choose the size")
         case .ed25519: break
         }

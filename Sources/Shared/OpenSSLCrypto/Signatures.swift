@@ -76,7 +76,9 @@ struct ECDSASignature {
         try requireSuccess(isSet, "build a signature")
         var output: UnsafeMutablePointer<UInt8>?
         let count = unsafe i2d_ECDSA_SIG(signature, &output)
-        guard count > 0, let output = unsafe output else { throw CryptoError.fromLibrary(.badInput, "build a signature") }
+        guard count > 0, let output = unsafe output else {
+            throw CryptoError.fromLibrary(.badInput, "build a signature")
+        }
         defer { unsafe CRYPTO_free(output, nil, 0) }
         return unsafe Array(UnsafeBufferPointer(start: output, count: Int(count)))
     }

@@ -53,7 +53,9 @@ extension SubjectAlternativeName {
 
     /// The list a certificate holds; kinds nobody here uses are left out.
     static func all(of certificate: OpaquePointer) -> [SubjectAlternativeName] {
-        guard let extensionValue = unsafe X509_get_ext_d2i(certificate, NID_subject_alt_name, nil, nil) else { return [] }
+        guard let extensionValue = unsafe X509_get_ext_d2i(certificate, NID_subject_alt_name, nil, nil) else {
+            return []
+        }
         let list = OpaquePointer(extensionValue)
         defer { unsafe GENERAL_NAMES_free(list) }
         return (0..<max(0, unsafe OPENSSL_sk_num(list))).compactMap { index in
@@ -83,7 +85,9 @@ extension SubjectAlternativeName {
             case .uri(let text): (GEN_URI, Array(text.utf8))
             case .ip(let bytes): (GEN_IPADD, bytes)
             }
-        guard !bytes.isEmpty, kind == GEN_IPADD || bytes.allSatisfy({ (0x21...0x7E).contains($0) }) else { return false }
+        guard !bytes.isEmpty, kind == GEN_IPADD || bytes.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            return false
+        }
         let type = kind == GEN_IPADD ? V_ASN1_OCTET_STRING : V_ASN1_IA5STRING
         guard let value = unsafe ASN1_STRING_type_new(type) else { return false }
         guard unsafe ASN1_STRING_set(value, bytes, CInt(bytes.count)) == 1 else {

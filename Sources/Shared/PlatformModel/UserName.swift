@@ -12,7 +12,8 @@ package struct UserName: ValidatedName {
         guard (1...150).contains(text.utf8.count), text.utf8.allSatisfy(isAllowed) else {
             throw InvalidValue(
                 kind: "user name",
-                message: "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.")
+                message:
+                    "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.")
         }
         self.text = text
     }

@@ -34,7 +34,12 @@ extension ContainerStatus: Decodable {
 /// One row of the container list.
 package struct ContainerSummary: Decodable, Sendable {
     private enum CodingKeys: String, CodingKey {
-        case id = "Id", names = "Names", labels = "Labels", status = "State", image = "Image", exitCode = "ExitCode"
+        case id = "Id"
+        case names = "Names"
+        case labels = "Labels"
+        case status = "State"
+        case image = "Image"
+        case exitCode = "ExitCode"
     }
 
     package let id: String
@@ -53,8 +58,13 @@ package struct ContainerSummary: Decodable, Sendable {
 package struct ContainerDetails: Decodable, Sendable {
     package struct State: Decodable, Sendable {
         private enum CodingKeys: String, CodingKey {
-            case status = "Status", exitCode = "ExitCode", isOutOfMemory = "OOMKilled", error = "Error"
-            case started = "StartedAt", finished = "FinishedAt", processID = "Pid"
+            case status = "Status"
+            case exitCode = "ExitCode"
+            case isOutOfMemory = "OOMKilled"
+            case error = "Error"
+            case started = "StartedAt"
+            case finished = "FinishedAt"
+            case processID = "Pid"
         }
 
         package let status: ContainerStatus
@@ -81,7 +91,10 @@ package struct ContainerDetails: Decodable, Sendable {
 
     package struct Configuration: Decodable, Sendable {
         private enum CodingKeys: String, CodingKey {
-            case labels = "Labels", command = "Cmd", environment = "Env", hasTerminal = "Tty"
+            case labels = "Labels"
+            case command = "Cmd"
+            case environment = "Env"
+            case hasTerminal = "Tty"
             case healthcheck = "Healthcheck"
         }
 
@@ -108,9 +121,18 @@ package struct ContainerDetails: Decodable, Sendable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case id = "Id", name = "Name", state = "State", configuration = "Config", imageName = "ImageName"
-        case imageDigest = "ImageDigest", image = "Image", entryPath = "Path", entryArguments = "Args"
-        case restartCount = "RestartCount", networkSettings = "NetworkSettings", created = "Created"
+        case id = "Id"
+        case name = "Name"
+        case state = "State"
+        case configuration = "Config"
+        case imageName = "ImageName"
+        case imageDigest = "ImageDigest"
+        case image = "Image"
+        case entryPath = "Path"
+        case entryArguments = "Args"
+        case restartCount = "RestartCount"
+        case networkSettings = "NetworkSettings"
+        case created = "Created"
     }
 
     package let id: String
@@ -139,8 +161,14 @@ package struct ContainerDetails: Decodable, Sendable {
 /// What a container uses right now.
 package struct ContainerStatistics: Decodable, Sendable {
     private enum CodingKeys: String, CodingKey {
-        case id = "ContainerID", name = "Name", cpuNanoseconds = "CPUNano", memoryUsed = "MemUsage"
-        case memoryLimit = "MemLimit", networkReceived = "NetInput", networkSent = "NetOutput", processes = "PIDs"
+        case id = "ContainerID"
+        case name = "Name"
+        case cpuNanoseconds = "CPUNano"
+        case memoryUsed = "MemUsage"
+        case memoryLimit = "MemLimit"
+        case networkReceived = "NetInput"
+        case networkSent = "NetOutput"
+        case processes = "PIDs"
     }
 
     package let id: String

@@ -15,7 +15,10 @@ package struct ContainerSpecification: Encodable, Sendable {
             package var limit: Int
         }
 
-        private enum CodingKeys: String, CodingKey { case memory, cpu, processes = "pids" }
+        private enum CodingKeys: String, CodingKey {
+            case memory, cpu
+            case processes = "pids"
+        }
 
         package var memory: Memory?
         package var cpu: CPU?
@@ -60,7 +63,8 @@ package struct ContainerSpecification: Encodable, Sendable {
         package var options: [String]
 
         package static func bind(_ source: String, to destination: String, readOnly: Bool) -> Self {
-            Self(type: "bind", source: source, destination: destination, options: readOnly ? ["ro", "rbind"] : ["rbind"])
+            Self(
+                type: "bind", source: source, destination: destination, options: readOnly ? ["ro", "rbind"] : ["rbind"])
         }
     }
 

@@ -93,7 +93,10 @@ extension PodmanClient {
 
 /// The result of an image's own health check.
 package struct HealthcheckOutcome: Decodable, Sendable {
-    private enum CodingKeys: String, CodingKey { case status = "Status", failingStreak = "FailingStreak" }
+    private enum CodingKeys: String, CodingKey {
+        case status = "Status"
+        case failingStreak = "FailingStreak"
+    }
     package let status: String
     package let failingStreak: Int
 

@@ -30,12 +30,19 @@ package struct ContainerEvents: AsyncSequence, Sendable {
 
 struct WireEvent: Decodable, Sendable {
     struct Actor: Decodable, Sendable {
-        private enum CodingKeys: String, CodingKey { case id = "ID", attributes = "Attributes" }
+        private enum CodingKeys: String, CodingKey {
+            case id = "ID"
+            case attributes = "Attributes"
+        }
         let id: String
         let attributes: [String: String]?
     }
 
-    private enum CodingKeys: String, CodingKey { case action = "Action", actor = "Actor", nanoseconds = "timeNano" }
+    private enum CodingKeys: String, CodingKey {
+        case action = "Action"
+        case actor = "Actor"
+        case nanoseconds = "timeNano"
+    }
 
     let action: String
     let actor: Actor

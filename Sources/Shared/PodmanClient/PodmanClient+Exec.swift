@@ -7,8 +7,14 @@ import NIOPosix
 /// What shall be run inside a running container.
 package struct ExecSpecification: Encodable, Sendable {
     private enum CodingKeys: String, CodingKey {
-        case command = "Cmd", hasTerminal = "Tty", hasInput = "AttachStdin", environment = "Env", user = "User"
-        case hasOutput = "AttachStdout", hasErrors = "AttachStderr", workingDirectory = "WorkingDir"
+        case command = "Cmd"
+        case hasTerminal = "Tty"
+        case hasInput = "AttachStdin"
+        case environment = "Env"
+        case user = "User"
+        case hasOutput = "AttachStdout"
+        case hasErrors = "AttachStderr"
+        case workingDirectory = "WorkingDir"
     }
 
     package var command: [String]
@@ -98,7 +104,10 @@ extension PodmanClient {
 
     private func exitCode(of id: String) async throws -> Int? {
         struct Inspection: Decodable {
-            private enum CodingKeys: String, CodingKey { case exitCode = "ExitCode", isRunning = "Running" }
+            private enum CodingKeys: String, CodingKey {
+                case exitCode = "ExitCode"
+                case isRunning = "Running"
+            }
             let exitCode: Int
             let isRunning: Bool
         }

@@ -28,7 +28,10 @@ package struct RegistryCredential: Sendable, Hashable {
 package struct ImageDetails: Decodable, Sendable {
     package struct Configuration: Decodable, Sendable {
         private enum CodingKeys: String, CodingKey {
-            case command = "Cmd", entrypoint = "Entrypoint", ports = "ExposedPorts", environment = "Env"
+            case command = "Cmd"
+            case entrypoint = "Entrypoint"
+            case ports = "ExposedPorts"
+            case environment = "Env"
         }
 
         private struct Empty: Decodable, Sendable {}
@@ -47,7 +50,11 @@ package struct ImageDetails: Decodable, Sendable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case id = "Id", digest = "Digest", tags = "RepoTags", digests = "RepoDigests", size = "Size"
+        case id = "Id"
+        case digest = "Digest"
+        case tags = "RepoTags"
+        case digests = "RepoDigests"
+        case size = "Size"
         case configuration = "Config"
     }
 
@@ -62,7 +69,11 @@ package struct ImageDetails: Decodable, Sendable {
 /// One row of the image list.
 package struct ImageSummary: Decodable, Sendable {
     private enum CodingKeys: String, CodingKey {
-        case id = "Id", tags = "RepoTags", digests = "RepoDigests", size = "Size", created = "Created"
+        case id = "Id"
+        case tags = "RepoTags"
+        case digests = "RepoDigests"
+        case size = "Size"
+        case created = "Created"
         case containers = "Containers"
     }
 
@@ -144,7 +155,8 @@ extension PodmanClient {
 
     /// Makes an image of one layer from an archive of a file system and returns its id.
     /// - Parameter changes: instructions as in a Dockerfile, such as `CMD ["sh"]`.
-    package func importImage(archive path: String, as reference: String, changes: [String] = []) async throws -> String {
+    package func importImage(archive path: String, as reference: String, changes: [String] = []) async throws -> String
+    {
         struct Imported: Decodable {
             private enum CodingKeys: String, CodingKey { case id = "Id" }
             let id: String

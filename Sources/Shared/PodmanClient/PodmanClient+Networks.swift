@@ -24,7 +24,11 @@ extension PodmanClient {
         _ name: String, interface: String? = nil, labels: [String: String] = [:]
     ) async throws -> NetworkDetails {
         struct Specification: Encodable {
-            private enum CodingKeys: String, CodingKey { case name, driver, labels, hasDNS = "dns_enabled", interface = "network_interface" }
+            private enum CodingKeys: String, CodingKey {
+                case name, driver, labels
+                case hasDNS = "dns_enabled"
+                case interface = "network_interface"
+            }
             let name: String
             let driver = "bridge"
             let hasDNS = true

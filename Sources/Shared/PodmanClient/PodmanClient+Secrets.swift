@@ -44,7 +44,10 @@ extension PodmanClient {
                 let name: String
             }
 
-            private enum CodingKeys: String, CodingKey { case id = "ID", specification = "Spec" }
+            private enum CodingKeys: String, CodingKey {
+                case id = "ID"
+                case specification = "Spec"
+            }
             let id: String
             let specification: Specification
         }

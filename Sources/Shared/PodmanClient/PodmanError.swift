@@ -5,9 +5,15 @@ package struct PodmanError: Error, Sendable {
     /// The kind of failure; stable text, fit for a metric label.
     package struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Value: String {
-            case unreachable, notFound = "not_found", nameInUse = "name_in_use", imageUnknown = "image_unknown"
-            case pullFailed = "pull_failed", invalidRequest = "invalid_request", invalidResponse = "invalid_response"
-            case wrongState = "wrong_state", timeout, failed
+            case unreachable
+            case notFound = "not_found"
+            case nameInUse = "name_in_use"
+            case imageUnknown = "image_unknown"
+            case pullFailed = "pull_failed"
+            case invalidRequest = "invalid_request"
+            case invalidResponse = "invalid_response"
+            case wrongState = "wrong_state"
+            case timeout, failed
         }
 
         private let value: Value

@@ -29,7 +29,8 @@ import PlatformModel
             "dbname": url.reveal(),
         ]
         let opened = unsafe withCStrings(settings.map(\.key) + [nil]) { keywords in
-            unsafe withCStrings(settings.map(\.value) + [nil]) { values in unsafe PQconnectdbParams(keywords, values, 1) }
+            unsafe withCStrings(settings.map(\.value) + [nil]) { values in unsafe PQconnectdbParams(keywords, values, 1)
+            }
         }
         guard let opened = unsafe opened else { throw PostgresError(.unavailable, detail: "out of memory") }
         guard unsafe PQstatus(opened) == CONNECTION_OK else {
@@ -57,7 +58,7 @@ import PlatformModel
     func run(_ sql: SQL, watch: StatementWatch) throws(PostgresError) -> ResultHandle {
         do {
             return try attempt(sql, watch: watch)
-        } catch where error.invalidatesPrepared && prepared[sql.text] != nil {
+        } catch  where error.invalidatesPrepared && prepared[sql.text] != nil {
             // A schema change made the prepared plan useless; outside of a transaction preparing anew repairs it.
             prepared[sql.text] = nil
             guard isIdle, !isBroken else { throw error }
@@ -130,7 +131,8 @@ import PlatformModel
             return last
         }
         if failure.sqlState == "57014", let interruption { throw interruption.error }
-        throw isBroken && failure.code != .connectionLost ? PostgresError(.connectionLost, detail: failure.detail) : failure
+        throw isBroken && failure.code != .connectionLost
+            ? PostgresError(.connectionLost, detail: failure.detail) : failure
     }
 
     /// Waits until a result can be taken without blocking; past the watch's limit the statement is stopped.
@@ -204,7 +206,8 @@ private struct Interruption {
     let givesUp: ContinuousClock.Instant
 
     var error: PostgresError {
-        PostgresError(reason, detail: reason == .cancelled ? "the caller was cancelled" : "the statement's time ran out")
+        PostgresError(
+            reason, detail: reason == .cancelled ? "the caller was cancelled" : "the statement's time ran out")
     }
 }
 

@@ -83,7 +83,8 @@ package struct Migrator: Sendable {
             if let known = recorded[migration.number] {
                 guard known == checksum else {
                     throw PostgresError(
-                        .migration, detail: "migration \(migration.number) \(migration.name) changed after it was applied")
+                        .migration,
+                        detail: "migration \(migration.number) \(migration.name) changed after it was applied")
                 }
                 continue
             }

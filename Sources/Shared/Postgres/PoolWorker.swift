@@ -99,7 +99,8 @@ final class PoolWorker: Sendable {
         guard request.start(on: wake) else { return }
         core.metrics.recordWait(since: request.created)
         switch request.work {
-        case .statement(let sql): request.finish(run(sql, for: request, on: connection).map(StatementRequest.Answer.result))
+        case .statement(let sql):
+            request.finish(run(sql, for: request, on: connection).map(StatementRequest.Answer.result))
         case .lease:
             if request.finish(.success(.lease(Lease(worker: self)))) { serveLease(on: connection) }
         }

@@ -36,7 +36,9 @@ extension UInt16: PostgresEncodable {
 }
 
 extension Double: PostgresEncodable {
-    package var postgresText: String? { isNaN ? "NaN" : isInfinite ? (self < 0 ? "-Infinity" : "Infinity") : description }
+    package var postgresText: String? {
+        isNaN ? "NaN" : isInfinite ? (self < 0 ? "-Infinity" : "Infinity") : description
+    }
 }
 
 extension Bool: PostgresEncodable {

@@ -95,7 +95,8 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
 
     /// Whether the database may answer later: nothing is wrong with the statement.
     package var isTransient: Bool {
-        isSerializationConflict || [.connectionLost, .unavailable, .poolExhausted, .lockNotAvailable, .timeout].contains(code)
+        isSerializationConflict
+            || [.connectionLost, .unavailable, .poolExhausted, .lockNotAvailable, .timeout].contains(code)
     }
 
     package var description: String { "The database operation failed." }

@@ -59,7 +59,8 @@ private final class NotificationListener: Sendable {
     }
 
     func listen(_ channel: String, limit: Int) -> AsyncStream<PostgresNotification> {
-        let (stream, continuation) = AsyncStream<PostgresNotification>.makeStream(bufferingPolicy: .bufferingNewest(limit))
+        let (stream, continuation) = AsyncStream<PostgresNotification>.makeStream(
+            bufferingPolicy: .bufferingNewest(limit))
         let (id, isFirst, isStopped) = state.withLock { state in
             state.nextID += 1
             if !state.isStopped {
@@ -139,7 +140,8 @@ private final class NotificationListener: Sendable {
         channels = wanted
         let welcomed = state.withLock { state in
             var welcomed: [AsyncStream<PostgresNotification>.Continuation] = []
-            for (id, subscription) in state.subscriptions where !subscription.isActive && wanted.contains(subscription.channel) {
+            for (id, subscription) in state.subscriptions
+            where !subscription.isActive && wanted.contains(subscription.channel) {
                 state.subscriptions[id]?.isActive = true
                 welcomed.append(subscription.continuation)
             }

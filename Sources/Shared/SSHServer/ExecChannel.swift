@@ -337,7 +337,10 @@ extension ExecChannel {
         case .answering:
             output.clear()
             error.clear()
-            guard child != nil else { return phase = .ended }
+            guard child != nil else {
+                phase = .ended
+                return
+            }
             child?.input = nil
             let patience = patience ?? request?.patienceWithoutClient ?? .zero
             if patience == .zero {

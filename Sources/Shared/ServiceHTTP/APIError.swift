@@ -1,6 +1,6 @@
+import FoundationEssentials
 package import HTTPTypes
 package import Hummingbird
-import FoundationEssentials
 import NIOCore
 
 /// The one error that leaves a service towards its caller.

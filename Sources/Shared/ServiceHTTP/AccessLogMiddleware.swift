@@ -1,6 +1,6 @@
+import HTTPTypes
 package import Hummingbird
 package import Logging
-import HTTPTypes
 
 /// One line for each request: method, path, status and duration. Health and metrics requests are logged at trace.
 package struct AccessLogMiddleware<Context: RequestContext>: RouterMiddleware {

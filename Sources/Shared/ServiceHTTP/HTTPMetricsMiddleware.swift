@@ -1,5 +1,5 @@
-package import Hummingbird
 import HTTPTypes
+package import Hummingbird
 import Metrics
 
 /// Counts and times requests by route template, method and status. Place it outside error reporting.

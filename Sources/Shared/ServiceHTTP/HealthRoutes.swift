@@ -1,8 +1,8 @@
-package import Hummingbird
-package import MetricsExposition
-import Logging
-import NIOCore
 import HTTPTypes
+package import Hummingbird
+import Logging
+package import MetricsExposition
+import NIOCore
 
 /// One thing that must work before a service takes traffic.
 package struct ReadinessCheck: Sendable {

@@ -1,6 +1,6 @@
+import Configuration
 package import PlatformModel
 package import ServiceHTTP
-import Configuration
 import SystemPackage
 
 /// Reads a service's settings and collects everything wrong with them.

@@ -9,7 +9,8 @@ package final class DirectoryLock: Sendable {
 
         package var description: String {
             errorNumber == EWOULDBLOCK
-                ? "\(directory) is in use by another process" : "\(directory) cannot be locked: \(String(cString: strerror(errorNumber)))"
+                ? "\(directory) is in use by another process"
+                : "\(directory) cannot be locked: \(String(cString: strerror(errorNumber)))"
         }
     }
 

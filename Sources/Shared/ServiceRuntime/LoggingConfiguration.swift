@@ -1,6 +1,6 @@
-package import Logging
 import FoundationEssentials
 import Glibc
+package import Logging
 
 /// How a process logs.
 ///

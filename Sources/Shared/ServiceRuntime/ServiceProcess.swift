@@ -1,9 +1,9 @@
+import Glibc
 package import Logging
+import Metrics
 package import MetricsExposition
 package import ServiceHTTP
 package import ServiceLifecycle
-import Glibc
-import Metrics
 import UnixSignals
 
 /// What every server process has before its own parts are made.

@@ -31,7 +31,9 @@ package enum StateFile {
             guard written > 0 else { throw Failure(path: temporary, errno: errno) }
             offset += written
         }
-        guard fchmod(descriptor, mode) == 0, fsync(descriptor) == 0 else { throw Failure(path: temporary, errno: errno) }
+        guard fchmod(descriptor, mode) == 0, fsync(descriptor) == 0 else {
+            throw Failure(path: temporary, errno: errno)
+        }
         closed = true
         guard close(descriptor) == 0 else { throw Failure(path: temporary, errno: errno) }
         guard rename(temporary, path) == 0 else { throw Failure(path: path, errno: errno) }

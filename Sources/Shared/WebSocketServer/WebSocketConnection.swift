@@ -15,7 +15,8 @@ package struct WebSocketConnection: Sendable {
     private let session: NIOLoopBound<WebSocketSessionHandler>
     private let closed: EventLoopFuture<Void>
 
-    init(request: WebSocketRequest, messages: WebSocketMessages, session: WebSocketSessionHandler, channel: any Channel) {
+    init(request: WebSocketRequest, messages: WebSocketMessages, session: WebSocketSessionHandler, channel: any Channel)
+    {
         self.request = request
         self.messages = messages
         self.session = NIOLoopBound(session, eventLoop: channel.eventLoop)

@@ -35,7 +35,8 @@ struct WebSocketKeepAlive {
 
     func nextCheck(after now: NIODeadline) -> NIODeadline {
         // A pong may come at any time and starts a new interval, so a check is never further away than one.
-        var next = pinged.map { min($0 + configuration.pongTimeout, now + configuration.pingInterval) }
+        var next =
+            pinged.map { min($0 + configuration.pongTimeout, now + configuration.pingInterval) }
             ?? lastHeard + configuration.pingInterval
         if let idle = configuration.idleTimeout { next = min(next, lastMessage + idle) }
         return max(next, now + .milliseconds(1))

@@ -245,7 +245,8 @@ final class WebSocketSessionHandler: ChannelDuplexHandler {
         switch keepAlive.check(at: .now()) {
         case .wait: break
         case .ping:
-            context.writeAndFlush(wrapOutboundOut(WebSocketFrame(fin: true, opcode: .ping, data: .init())), promise: nil)
+            context.writeAndFlush(
+                wrapOutboundOut(WebSocketFrame(fin: true, opcode: .ping, data: .init())), promise: nil)
         case .silent:
             context.close(promise: nil)
             return

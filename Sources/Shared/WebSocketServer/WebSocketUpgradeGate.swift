@@ -93,7 +93,8 @@ final class WebSocketUpgradeGate: ChannelDuplexHandler {
         let request = WebSocketRequest(
             target: head.uri, headers: .init(head.headers, splitCookie: false),
             remoteAddress: context.channel.remoteAddress?.ipAddress)
-        requests.yield(WebSocketUpgradeRequest(request: request, gate: NIOLoopBound(self, eventLoop: context.eventLoop)))
+        requests.yield(
+            WebSocketUpgradeRequest(request: request, gate: NIOLoopBound(self, eventLoop: context.eventLoop)))
     }
 
     private func forward(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
@@ -156,7 +157,9 @@ final class WebSocketUpgradeGate: ChannelDuplexHandler {
         var headers = headers
         headers.replaceOrAdd(name: "content-length", value: "\(body.utf8.count)")
         headers.replaceOrAdd(name: "connection", value: "close")
-        if !headers.contains(name: "content-type") { headers.add(name: "content-type", value: "text/plain; charset=utf-8") }
+        if !headers.contains(name: "content-type") {
+            headers.add(name: "content-type", value: "text/plain; charset=utf-8")
+        }
         let answer = HTTPResponseHead(version: .http1_1, status: status, headers: headers)
         context.write(wrapOutboundOut(.head(answer)), promise: nil)
         if !body.isEmpty { context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: body)))), promise: nil) }
@@ -168,7 +171,8 @@ final class WebSocketUpgradeGate: ChannelDuplexHandler {
     private func accept(
         _ head: HTTPRequestHead, _ headers: HTTPHeaders, _ request: WebSocketRequest, _ context: ChannelHandlerContext
     ) -> EventLoopFuture<WebSocketConnection?> {
-        WebSocketPipeline.acceptHeaders(for: head, adding: headers, on: context.channel).assumeIsolated().flatMapResult {
+        WebSocketPipeline.acceptHeaders(for: head, adding: headers, on: context.channel).assumeIsolated().flatMapResult
+        {
             [weak self] headers -> Result<WebSocketConnection?, any Error> in
             guard let self, let context = self.context, case .holding = self.state else { return .success(nil) }
             self.state = .finished
@@ -179,7 +183,8 @@ final class WebSocketUpgradeGate: ChannelDuplexHandler {
             guard let self, let context = self.context else { return nil }
             // Still holding: the handshake itself was wrong. Otherwise the pipeline could not be changed.
             guard case .holding = self.state else { throw error }
-            self.refuse(.badRequest, ["sec-websocket-version": "13"], "Not a websocket handshake of version 13.\n", context)
+            self.refuse(
+                .badRequest, ["sec-websocket-version": "13"], "Not a websocket handshake of version 13.\n", context)
             return nil
         }.nonisolated()
     }

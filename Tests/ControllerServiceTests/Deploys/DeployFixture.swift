@@ -41,7 +41,8 @@ struct DeployFixture: Sendable {
         routing = RoutingStore(platformDomain: "workflow.test")
         app = UUID()
         let workspace = UUID()
-        try await pool.execute("INSERT INTO workspaces (uuid, id, email) VALUES (\(workspace), 'acme1', 'a@example.com')")
+        try await pool.execute(
+            "INSERT INTO workspaces (uuid, id, email) VALUES (\(workspace), 'acme1', 'a@example.com')")
         try await pool.execute(
             "INSERT INTO apps (uuid, id, workspace, structure) VALUES (\(app), 'shopping', \(workspace), '{}')")
         let notifications = PostgresNotifications(url: database.url, logger: database.logger)

@@ -71,7 +71,8 @@ final class MemoryEngine: WorkloadEngine {
         try state.withLock { state in
             try check(state)
             let isOneOff = workload.processType == .run
-            let highest = state.pods.values
+            let highest =
+                state.pods.values
                 .filter { $0.app == workload.app && ($0.processType == .run) == isOneOff }.map(\.fence).max() ?? 0
             guard fence >= highest else { throw EngineError(.fenced, "A newer worker has taken over.") }
             if let existing = state.pods[pod] { return existing }

@@ -24,7 +24,8 @@ struct EngineFixture: Sendable {
             app: app, appID: appID, processType: try ProcessType(type), release: try ReleaseNumber(release),
             releaseTag: "00000000\(release < 10 ? "0" : "")\(release)", image: image, command: [],
             arguments: arguments, environment: SecretEnvironment(environment), port: port,
-            limits: .init(milliCPU: 500, memoryBytes: 64 << 20, processes: 64), probes: probes ?? Probes(readiness: readiness),
+            limits: .init(milliCPU: 500, memoryBytes: 64 << 20, processes: 64),
+            probes: probes ?? Probes(readiness: readiness),
             gracePeriod: .seconds(5))
     }
 

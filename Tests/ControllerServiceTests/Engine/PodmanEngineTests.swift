@@ -34,7 +34,9 @@ struct PodmanEngineTests {
             try await engine.remove(pod, grace: .seconds(2))
             try await engine.removeApp(fixture.app)
             #expect(try await service.podman.listSecrets().isEmpty)
-            #expect(try await service.podman.listNetworks().map(\.name).contains(engine.networkName(of: fixture.app)) == false)
+            #expect(
+                try await service.podman.listNetworks().map(\.name).contains(engine.networkName(of: fixture.app))
+                    == false)
         }
     }
 
@@ -76,9 +78,11 @@ struct PodmanEngineTests {
             testDescription: "listens elsewhere", arguments: ["httpd", "-f", "-p", "3000", "-h", "/bin"],
             says: "It listens on port 3000 instead"),
         BadProcess(
-            testDescription: "listens to itself only", arguments: ["httpd", "-f", "-p", "127.0.0.1:8080", "-h", "/bin"],
+            testDescription: "listens to itself only",
+            arguments: ["httpd", "-f", "-p", "127.0.0.1:8080", "-h", "/bin"],
             says: "It listens on 127.0.0.1:8080 only"),
-        BadProcess(testDescription: "does not listen", arguments: ["sleep", "60"], says: "It listens on no port at all"),
+        BadProcess(
+            testDescription: "does not listen", arguments: ["sleep", "60"], says: "It listens on no port at all"),
         BadProcess(
             testDescription: "answers badly", arguments: EngineFixture.server,
             readiness: EngineFixture.probe(.http(path: "/nothing-here", port: 8080, headers: [:])),
@@ -123,7 +127,8 @@ struct PodmanEngineTests {
     @Test func anImageThatIsNowhereIsExplained() async throws {
         try await withPodmanEngine { engine, _ in
             let error = await #expect(throws: EngineError.self) {
-                try await engine.prepare("127.0.0.1:1/a/b@sha256:\(String(repeating: "0", count: 64))", credentials: nil)
+                try await engine.prepare(
+                    "127.0.0.1:1/a/b@sha256:\(String(repeating: "0", count: 64))", credentials: nil)
             }
             #expect(error?.code == .imageUnavailable)
         }
@@ -147,7 +152,9 @@ struct PodmanEngineTests {
             let pod = PodName(for: workload)
             _ = try await engine.start(workload, as: pod, fence: 1)
             try await eventually(within: .seconds(30), "the process ends") {
-                guard case .exited(let code, _)? = try await engine.pods(of: workload.app).first?.phase else { return false }
+                guard case .exited(let code, _)? = try await engine.pods(of: workload.app).first?.phase else {
+                    return false
+                }
                 return code != 0
             }
             #expect(try await collect(engine.lines(of: pod, lines: nil, follow: false)) == ["begun"])

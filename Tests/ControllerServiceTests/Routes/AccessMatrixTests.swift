@@ -46,7 +46,8 @@ extension APITests {
         ) async throws {
             guard verdict != .anything, !(verdict.isAllowed && route.removesWhatTheTestNeeds) else { return }
             let answer = try await world.call(route, caller, isOwn: isOwn)
-            let words: Comment = "\(route.text) by \(caller.rawValue), own: \(isOwn), answered \(answer.status) \(answer.text)"
+            let words: Comment =
+                "\(route.text) by \(caller.rawValue), own: \(isOwn), answered \(answer.status) \(answer.text)"
             switch verdict {
             case .anything: return
             case .refused(let statuses): #expect(statuses.contains(answer.status), words)

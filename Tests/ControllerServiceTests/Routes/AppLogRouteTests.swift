@@ -30,7 +30,8 @@ extension APITests {
                 switch request.uri.queryParameters["log_lines"] {
                 case "0": return Response(status: .noContent)
                 case "13": return Response(status: .internalServerError)
-                case "x": return Response(status: .badRequest, body: .init(byteBuffer: ByteBuffer(string: "bad number")))
+                case "x":
+                    return Response(status: .badRequest, body: .init(byteBuffer: ByteBuffer(string: "bad number")))
                 default: break
                 }
                 return Response(

@@ -12,7 +12,8 @@ extension APITests {
                 try await api.call(.post, "/v2/workspaces", #"{"id":"acme1","email":"ops@example.com"}"#, as: ada)
                 let created = try await api.call(.post, "/v2/apps/", #"{"id":"myapp","workspace":"acme1"}"#, as: ada)
                 #expect(created.status == 201)
-                let wire = #"{"uuid":"*","id":"myapp","uid":1,"workspace":"acme1","structure":{},"created":"*","updated":"*"}"#
+                let wire =
+                    #"{"uuid":"*","id":"myapp","uid":1,"workspace":"acme1","structure":{},"created":"*","updated":"*"}"#
                 try expectJSON(created, wire)
                 try expectJSON(
                     try await api.call(.get, "/v2/apps/?workspace=acme1&limit=0", as: ada),
@@ -32,10 +33,14 @@ extension APITests {
         }
 
         private static let badApps = [
-            (#"{"id":"x","workspace":"acme1"}"#, "id",
-             "App name must start with an alphabetic character, cannot end with a hyphen and can only contain a-z (lowercase), 0-9 and hyphens."),
-            (#"{"id":"../etc","workspace":"acme1"}"#, "id",
-             "App name must start with an alphabetic character, cannot end with a hyphen and can only contain a-z (lowercase), 0-9 and hyphens."),
+            (
+                #"{"id":"x","workspace":"acme1"}"#, "id",
+                "App name must start with an alphabetic character, cannot end with a hyphen and can only contain a-z (lowercase), 0-9 and hyphens."
+            ),
+            (
+                #"{"id":"../etc","workspace":"acme1"}"#, "id",
+                "App name must start with an alphabetic character, cannot end with a hyphen and can only contain a-z (lowercase), 0-9 and hyphens."
+            ),
             (#"{"id":"drycc-foo","workspace":"acme1"}"#, "id", "drycc-foo is a reserved name."),
             (#"{"id":"myapp","workspace":"acme1"}"#, "id", "Application with this id already exists."),
             (#"{"id":"other"}"#, "workspace", "This field is required."),
@@ -99,7 +104,8 @@ extension APITests {
                 #expect(missing.status == 400)
                 try expectJSON(missing, #"["workspace is required"]"#)
                 #expect(try await api.call(.patch, "/v2/apps/myapp/", #"{"workspace":"nope1"}"#, as: ada).status == 404)
-                #expect(try await api.call(.patch, "/v2/apps/myapp/", #"{"workspace":"other1"}"#, as: ada).status == 204)
+                #expect(
+                    try await api.call(.patch, "/v2/apps/myapp/", #"{"workspace":"other1"}"#, as: ada).status == 204)
                 #expect(try await api.call(.get, "/v2/apps/myapp/", as: ada).json["workspace"] == "other1")
             }
         }
@@ -152,7 +158,8 @@ extension APITests {
                     """)
                 #expect(
                     try await api.call(
-                        .patch, "/v2/workspaces/acme1/members/bob", #"{"role":"admin"}"#, as: bob).status == 403)
+                        .patch, "/v2/workspaces/acme1/members/bob", #"{"role":"admin"}"#, as: bob
+                    ).status == 403)
                 #expect(try await api.call(.delete, "/v2/workspaces/acme1", as: ada).status == 403)
                 #expect(try await api.call(.delete, "/v2/workspaces/acme1/members/bob", as: ada).status == 204)
                 #expect(try await api.call(.delete, "/v2/workspaces/acme1", as: ada).status == 204)
@@ -169,7 +176,8 @@ extension APITests {
                 try expectJSON(mail, #"{"email":["Enter a valid email address."]}"#)
                 #expect(
                     try await api.call(
-                        .post, "/v2/workspaces", #"{"id":"backup","email":"a@example.com"}"#, as: ada).status == 400)
+                        .post, "/v2/workspaces", #"{"id":"backup","email":"a@example.com"}"#, as: ada
+                    ).status == 400)
             }
         }
     }

@@ -32,7 +32,8 @@ extension APITests {
         /// Values no member of the API takes, or takes only some of.
         private static let values: [JSONValue] = [
             .null, true, 7, -1, 1.5, .integer(.max), [], ["x", 1], [[]], [:], ["a": ["b": [:]]], "", "\u{0}", "a\u{0}b",
-            .string(String(repeating: "x", count: 70_000)), "../../etc/passwd", "'; DROP TABLE apps; --", "\u{202E}\u{1F4A9}",
+            .string(String(repeating: "x", count: 70_000)), "../../etc/passwd", "'; DROP TABLE apps; --",
+            "\u{202E}\u{1F4A9}",
         ]
 
         @Test func membersOfTheWrongKindAreRefused() async throws {
@@ -55,7 +56,8 @@ extension APITests {
         }
 
         private static let tricks = [
-            "..%2f..%2fetc%2fpasswd", "%2e%2e", "%00", "my%00app", "%ff%fe", "%", "%zz", "a%20b", "'%3B--", "%3Cscript%3E",
+            "..%2f..%2fetc%2fpasswd", "%2e%2e", "%00", "my%00app", "%ff%fe", "%", "%zz", "a%20b", "'%3B--",
+            "%3Cscript%3E",
             "%F0%9F%92%A9", "MYAPP", "%25s", "v99999999999999999999", "-1", String(repeating: "a", count: 5000),
         ]
 
@@ -79,7 +81,8 @@ extension APITests {
             "limit=99999999999999999999&offset=9223372036854775807", "limit=-1&offset=-1", "limit=%00&offset=%ff",
             "version=v99999999999999999999", "version=%00", "version=-1", "ptypes=%00&search=%00&workspace=%00",
             "search=%25%27%5C", "pod_name=%00", "ptype=%00", "keywords=%00", "cpu=%00&memory=99999999999999999999",
-            "from=99999999999999999999", "after=-9&wait=0", "after=x&wait=0", "alias=%00", "key=%00", "state=%00&code=%00",
+            "from=99999999999999999999", "after=-9&wait=0", "after=x&wait=0", "alias=%00", "key=%00",
+            "state=%00&code=%00",
             "log_lines=%00&follow=%00", "%ff=%ff", "&&==&",
         ]
 
@@ -135,7 +138,8 @@ extension APITests {
                 "procfile": ["web": "./x"], "dockerfile": "", "dryccfile": [:],
             ],
             "/hooks/build-runs/": [
-                "receive_user": "ada", "receive_repo": "myapp", "sha": .string(String(repeating: "8", count: 40)), "ref": "refs/heads/main",
+                "receive_user": "ada", "receive_repo": "myapp", "sha": .string(String(repeating: "8", count: 40)),
+                "ref": "refs/heads/main",
                 "message": "m", "source_key": "k", "source_digest": "d", "source_size": 3,
             ],
             "/claim/": ["holder": "builder-1"], "/heartbeat/": ["fence": 1],
@@ -172,14 +176,16 @@ extension APITests {
 
         private static func expectRefusal(_ answer: API.Answer, _ words: String) throws {
             try expectNoFailure(answer, words)
-            #expect((400..<500).contains(answer.status), "\(words) answered \(answer.status) \(answer.text.prefix(200))")
+            #expect(
+                (400..<500).contains(answer.status), "\(words) answered \(answer.status) \(answer.text.prefix(200))")
         }
 
         /// An answer below 500, and a body that is empty, JSON, or the page for paths that lead nowhere.
         private static func expectNoFailure(_ answer: API.Answer, _ words: String) throws {
             // The logger is away in these tests.
             #expect(
-                answer.status < 500 || answer.status == 502, "\(words) answered \(answer.status) \(answer.text.prefix(200))")
+                answer.status < 500 || answer.status == 502,
+                "\(words) answered \(answer.status) \(answer.text.prefix(200))")
             guard answer.status >= 400, !answer.text.isEmpty else { return }
             let type = answer.headers[.contentType] ?? ""
             #expect(type.hasPrefix("application/json") || type.hasPrefix("text/html"), "\(words) answered \(type)")

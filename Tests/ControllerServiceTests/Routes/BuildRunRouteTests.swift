@@ -84,7 +84,8 @@ extension APITests {
                 let base = "/v2/hooks/build-runs/\(id)"
                 let beat = try await api.call(.post, "\(base)/heartbeat", #"{"fence":1}"#, as: builder)
                 try expectJSON(beat, #"{"cancelled":false}"#)
-                let lines = #"{"fence":1,"lines":[{"phase":"build","text":"STEP 1"},{"phase":"build","text":"STEP 2"}]}"#
+                let lines =
+                    #"{"fence":1,"lines":[{"phase":"build","text":"STEP 1"},{"phase":"build","text":"STEP 2"}]}"#
                 #expect(try await api.call(.post, "\(base)/log", lines, as: builder).status == 204)
                 let phase = #"{"fence":1,"phase":"detect","text":"Dockerfile, port 8080 from EXPOSE","seconds":0.02}"#
                 #expect(try await api.call(.post, "\(base)/phase", phase, as: builder).status == 204)
@@ -159,8 +160,10 @@ extension APITests {
                 let late = #"{"fence":1,"lines":[{"phase":"build","text":"late"}]}"#
                 #expect(try await api.call(.post, "/v2/hooks/build-runs/\(id)/log", late, as: builder).status == 409)
                 let failed = #"{"fence":2,"phase":"build","reason":"RUN false failed","hint":"line 3"}"#
-                #expect(try await api.call(.post, "/v2/hooks/build-runs/\(id)/failed", failed, as: builder).status == 204)
-                #expect(try await api.call(.post, "/v2/hooks/build-runs/\(id)/failed", failed, as: builder).status == 204)
+                #expect(
+                    try await api.call(.post, "/v2/hooks/build-runs/\(id)/failed", failed, as: builder).status == 204)
+                #expect(
+                    try await api.call(.post, "/v2/hooks/build-runs/\(id)/failed", failed, as: builder).status == 204)
             }
         }
 

@@ -56,8 +56,10 @@ extension APITests {
         private static let badKeys = [
             (#"{"id":"a","public":"ssh-ed25519 !!! x"}"#, #"{"public":["Key contains invalid base64 chars"]}"#),
             (#"{"id":"a"}"#, #"{"public":["This field is required."]}"#),
-            (#"{"id":"","public":""}"#,
-             #"{"id":["This field may not be blank."],"public":["This field may not be blank."]}"#),
+            (
+                #"{"id":"","public":""}"#,
+                #"{"id":["This field may not be blank."],"public":["This field may not be blank."]}"#
+            ),
         ]
 
         @Test func badKeysAreNamed() async throws {

@@ -99,7 +99,8 @@ extension APITests {
         }
 
         private static let badFirstFrames = [
-            "", "[]", "nonsense", #"{"command":[]}"#, #"{"command":"ls"}"#, #"{"command":[1]}"#, #"{"command":["a\u0000b"]}"#,
+            "", "[]", "nonsense", #"{"command":[]}"#, #"{"command":"ls"}"#, #"{"command":[1]}"#,
+            #"{"command":["a\u0000b"]}"#,
         ]
 
         @Test(arguments: badFirstFrames) func badCommandsCloseTheSocket(_ text: String) async throws {

@@ -20,12 +20,14 @@ extension APITests {
                 let before = api.work.all.count
                 #expect(
                     try await api.call(
-                        .post, "/v2/apps/myapp/ptypes/scale/", #"{"web":3,"worker":1}"#, as: ada).status == 204)
+                        .post, "/v2/apps/myapp/ptypes/scale/", #"{"web":3,"worker":1}"#, as: ada
+                    ).status == 204)
                 #expect(
                     try await api.call(.get, "/v2/apps/myapp/", as: ada).json["structure"] == ["web": 3, "worker": 1])
                 #expect(
                     try await api.call(
-                        .post, "/v2/apps/myapp/ptypes/restart/", #"{"ptypes":""}"#, as: ada).status == 204)
+                        .post, "/v2/apps/myapp/ptypes/restart/", #"{"ptypes":""}"#, as: ada
+                    ).status == 204)
                 #expect(api.work.all.count == before + 2)
                 try expectJSON(
                     try await api.call(.post, "/v2/apps/myapp/ptypes/restart/", #"{"ptypes":"nope"}"#, as: ada),
@@ -80,7 +82,8 @@ extension APITests {
                      {"name":"worker","release":"v2","ready":"0/0","garbage":false,"up_to_date":0,
                       "available_replicas":0,"started":"*"}]}
                     """)
-                let described = try await api.call(.get, "/v2/apps/myapp/ptypes/myapp-web/describe/?limit=1000", as: ada)
+                let described = try await api.call(
+                    .get, "/v2/apps/myapp/ptypes/myapp-web/describe/?limit=1000", as: ada)
                 #expect(try described.json["results"]?.arrayValue?.first?["limits"] == ["cpu": "1", "memory": "1Gi"])
                 let events = try await api.call(.get, "/v2/apps/myapp/events/?ptype=myapp-web&limit=1000", as: ada)
                 #expect(try events.json["count"] == 1)

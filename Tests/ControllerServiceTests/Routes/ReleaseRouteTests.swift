@@ -146,7 +146,8 @@ extension APITests {
                     #"{"detail":"there is an executing pipeline, please wait or force deploy: ['web']"}"#)
                 #expect(
                     try await api.call(
-                        .post, "/v2/apps/myapp/releases/deploy/", #"{"ptypes":"","force":true}"#, as: ada).status == 204)
+                        .post, "/v2/apps/myapp/releases/deploy/", #"{"ptypes":"","force":true}"#, as: ada
+                    ).status == 204)
                 try expectJSON(
                     try await api.call(
                         .post, "/v2/apps/myapp/releases/deploy/", #"{"ptypes":"nope","force":true}"#, as: ada),
@@ -164,7 +165,8 @@ extension APITests {
                 try await api.call(.post, "/v2/apps/myapp/config/", body, as: ada)
                 try await api.markDeployed(state: .crashed)
                 let next = try await api.call(
-                    .post, "/v2/apps/myapp/config/", #"{"values":[{"group":"global","name":"GOOD","value":"1"}]}"#, as: ada)
+                    .post, "/v2/apps/myapp/config/", #"{"values":[{"group":"global","name":"GOOD","value":"1"}]}"#,
+                    as: ada)
                 #expect(try next.json["values"]?.arrayValue?.compactMap { $0["name"]?.stringValue } == ["GOOD"])
                 let crashed = try await api.call(.get, "/v2/apps/myapp/releases/v3/", as: ada)
                 #expect(try crashed.json["failed"] == true && crashed.json["state"] == "crashed")
@@ -181,7 +183,8 @@ extension APITests {
                         group.addTask {
                             try await api.call(
                                 .post, "/v2/apps/myapp/config/",
-                                #"{"values":[{"group":"global","name":"N\#(number)","value":"1"}]}"#, as: ada).status
+                                #"{"values":[{"group":"global","name":"N\#(number)","value":"1"}]}"#, as: ada
+                            ).status
                         }
                     }
                     return try await group.reduce(into: [Int]()) { $0.append($1) }

@@ -14,7 +14,9 @@ extension APITests {
             try await withAPI { api in
                 let ada = try await api.signUp("ada", id: 7)
                 try await api.makeApp(as: ada)
-                for path in ["/v2/apps/myapp", "/v2/apps/myapp/", "/v2/workspaces", "/v2/workspaces/", "/v2/limits/plans"] {
+                for path in [
+                    "/v2/apps/myapp", "/v2/apps/myapp/", "/v2/workspaces", "/v2/workspaces/", "/v2/limits/plans",
+                ] {
                     #expect(try await api.call(.get, path, as: ada).status == 200, "\(path)")
                 }
                 #expect(try await api.call(.head, "/v2/apps/myapp", as: ada).status == 200)

@@ -25,7 +25,8 @@ import Testing
         ])
         let result = try base.applying(edit, mode: .merge, structure: [])
         #expect(
-            result == document([(.group("global"), "A", "9"), (.ptype("web"), "A", "2"), (.group("global"), "B", "new")]))
+            result
+                == document([(.group("global"), "A", "9"), (.ptype("web"), "A", "2"), (.group("global"), "B", "new")]))
     }
 
     @Test func emptyTextRemovesAnEntryAndIsKeptForANewOne() throws {
@@ -56,14 +57,18 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        (["limits": ["web": nil]], "the web has already been used and cannot be deleted"),
-        (["limits": ["zzz": nil]], "zzz does not exist under limits"),
-        (["tags": ["web": ["environ": nil]]], "environ does not exist under tags"),
-        (["registry": ["web": ["username": nil, "password": nil]]], "password does not exist under registry"),
-        (["lifecycle": ["web": nil]], "web does not exist under lifecycle"),
-        (["healthcheck": ["livenessProbe": ["livenessProbe": nil]]], "livenessProbe does not exist under healthcheck"),
-    ] as [([String: JSONValue], String)])
+    @Test(
+        arguments: [
+            (["limits": ["web": nil]], "the web has already been used and cannot be deleted"),
+            (["limits": ["zzz": nil]], "zzz does not exist under limits"),
+            (["tags": ["web": ["environ": nil]]], "environ does not exist under tags"),
+            (["registry": ["web": ["username": nil, "password": nil]]], "password does not exist under registry"),
+            (["lifecycle": ["web": nil]], "web does not exist under lifecycle"),
+            (
+                ["healthcheck": ["livenessProbe": ["livenessProbe": nil]]],
+                "livenessProbe does not exist under healthcheck"
+            ),
+        ] as [([String: JSONValue], String)])
     func removingWhatIsNotThereIsNamed(body: [String: JSONValue], sentence: String) throws {
         let edit = try change(body)
         #expect(throws: Refusal.unprocessable(sentence)) {
@@ -103,7 +108,9 @@ import Testing
     @Test func dryccfileOwnsTheEnvironmentBothWays() {
         let file: JSONValue = [
             "config": ["global": ["A": "1"]],
-            "pipeline": ["web.yaml": ["kind": "pipeline", "ptype": "web", "env": ["B": "2"], "config": ["g1"], "deploy": [:]]],
+            "pipeline": [
+                "web.yaml": ["kind": "pipeline", "ptype": "web", "env": ["B": "2"], "config": ["g1"], "deploy": [:]]
+            ],
         ]
         let applied = DryccfileConfig.apply(file, to: document([(.group("global"), "OLD", "x")]))
         #expect(applied.environment(of: "web") == ["A": "1", "B": "2"])

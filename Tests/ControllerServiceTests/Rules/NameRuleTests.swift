@@ -7,19 +7,21 @@ import Testing
 @testable import ControllerService
 
 @Suite struct NameRuleTests {
-    @Test(arguments: [
-        ("web", nil), ("my-worker", nil),
-        ("x", "The length of ptype must be between 3 and 63"),
-        ("Web", "Process types can only supports: ^(?P<type>[a-z0-9]+(\\-[a-z0-9]+)*)$"),
-        ("a--b", "Process types can only supports: ^(?P<type>[a-z0-9]+(\\-[a-z0-9]+)*)$"),
-        ("kube-system", "kube-system is a reserved name."),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("web", nil), ("my-worker", nil),
+            ("x", "The length of ptype must be between 3 and 63"),
+            ("Web", "Process types can only supports: ^(?P<type>[a-z0-9]+(\\-[a-z0-9]+)*)$"),
+            ("a--b", "Process types can only supports: ^(?P<type>[a-z0-9]+(\\-[a-z0-9]+)*)$"),
+            ("kube-system", "kube-system is a reserved name."),
+        ] as [(String, String?)])
     func processTypesFollowTheirRule(name: String, sentence: String?) {
         #expect(ProcessTypeRule.problem(with: name) == sentence)
     }
 
     @Test(arguments: [
-        ("drycc", true), ("drycc-foo", true), ("drycc-", false), ("dryccs", false), ("backup", true), ("backups", false),
+        ("drycc", true), ("drycc-foo", true), ("drycc-", false), ("dryccs", false), ("backup", true),
+        ("backups", false),
         ("istio-system", true), ("shop", false),
     ])
     func reservedNamesAreKnown(name: String, isReserved: Bool) {

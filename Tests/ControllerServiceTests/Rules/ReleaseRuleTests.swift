@@ -6,7 +6,10 @@ import Testing
 
 /// Controller API 4.3.
 @Suite struct ReleaseSummaryTests {
-    private func side(build: String? = "b1", sha: String = "", image: String = "a/b", _ edit: (inout ConfigDocument) -> Void = { _ in })
+    private func side(
+        build: String? = "b1", sha: String = "", image: String = "a/b",
+        _ edit: (inout ConfigDocument) -> Void = { _ in }
+    )
         -> ReleaseSummary.Side
     {
         var config = ConfigDocument()
@@ -24,11 +27,17 @@ import Testing
 
     @Test func configFieldsFollowInTheirOrder() {
         let old = side { config in
-            config.values = [.init(scope: .group("global"), name: "OLD", value: "1"), .init(scope: .group("global"), name: "FOO", value: "1")]
+            config.values = [
+                .init(scope: .group("global"), name: "OLD", value: "1"),
+                .init(scope: .group("global"), name: "FOO", value: "1"),
+            ]
             config.limits = ["web": "a"]
         }
         let new = side { config in
-            config.values = [.init(scope: .group("global"), name: "FOO", value: "2"), .init(scope: .group("global"), name: "NEW", value: "1")]
+            config.values = [
+                .init(scope: .group("global"), name: "FOO", value: "2"),
+                .init(scope: .group("global"), name: "NEW", value: "1"),
+            ]
             config.limits = ["web": "a", "worker": "b"]
         }
         #expect(
@@ -45,7 +54,8 @@ import Testing
 @Suite struct RollbackRuleTests {
     private func release(_ version: Int, failed: Bool = false, hasBuild: Bool = true) throws -> Release {
         Release(
-            uuid: UUID(), app: UUID(), version: try ReleaseNumber(version), state: .succeed, summary: "", failed: failed,
+            uuid: UUID(), app: UUID(), version: try ReleaseNumber(version), state: .succeed, summary: "",
+            failed: failed,
             exception: nil, conditions: [], deployedPtypes: [], config: UUID(), build: hasBuild ? UUID() : nil,
             created: Date(), updated: Date())
     }

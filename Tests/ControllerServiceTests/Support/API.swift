@@ -81,7 +81,9 @@ struct API: Sendable {
         try #require(answer.status == 201, "\(answer.text)")
     }
 
-    func build(_ app: String = "myapp", image: String = "registry.example.com/team/app:1", as token: String) async throws {
+    func build(_ app: String = "myapp", image: String = "registry.example.com/team/app:1", as token: String)
+        async throws
+    {
         let answer = try await call(
             .post, "/v2/apps/\(app)/build/",
             #"{"image":"\#(image)","stack":"container","procfile":{"web":"./server","worker":"./work"}}"#, as: token)
@@ -177,9 +179,11 @@ private func mask(_ value: JSONValue, like pattern: JSONValue) -> JSONValue {
     case (.null, _): return value
     case (_, "*"): return "*"
     case (.object(let members), .object(let patterns)):
-        return .object(Dictionary(uniqueKeysWithValues: members.map { key, member in
-            (key, patterns[key].map { mask(member, like: $0) } ?? member)
-        }))
+        return .object(
+            Dictionary(
+                uniqueKeysWithValues: members.map { key, member in
+                    (key, patterns[key].map { mask(member, like: $0) } ?? member)
+                }))
     case (.array(let elements), .array(let patterns)) where elements.count == patterns.count:
         return .array(zip(elements, patterns).map { mask($0, like: $1) })
     default: return value

@@ -161,7 +161,8 @@ struct AccessWorld: Sendable {
         let rest = template.hasPrefix("/v2/keys/") ? "ada@laptop" : "nope"
         let values = [
             "app": isOwn ? "myapp" : "evesapp", "workspace": isOwn ? "acme1" : "eves1",
-            "username": isOwn ? "ada" : "eve", "uuid": tokenID, "version": "v1", "number": "1", "domain": "nope.example",
+            "username": isOwn ? "ada" : "eve", "uuid": tokenID, "version": "v1", "number": "1",
+            "domain": "nope.example",
         ]
         let filled = values.reduce(template.replacing("**", with: rest)) { path, value in
             path.replacing("{\(value.key)}", with: value.value)

@@ -94,7 +94,9 @@ private func withService<Value: Sendable>(
         } catch {
             value = .failure(error)
         }
-        for container in try await podman.listContainers() { try await podman.removeContainer(container.id, force: true) }
+        for container in try await podman.listContainers() {
+            try await podman.removeContainer(container.id, force: true)
+        }
         for network in try await podman.listNetworks() where network.name != "podman" {
             try await podman.removeNetwork(network.name)
         }

@@ -23,7 +23,9 @@ package func withScratchDatabase<Value: Sendable>(
     let administrator = PostgresPool(configuration: .init(url: Secret(server), size: 1), logger: logger)
     let name = "scratch_" + UUID().uuidString.lowercased().prefix(13)
     try await administrator.execute("CREATE DATABASE \(identifier: name)")
-    guard var components = URLComponents(string: server) else { throw MissingServer(variable: "WORKFLOW_TEST_POSTGRES_URL (as a valid URL)") }
+    guard var components = URLComponents(string: server) else {
+        throw MissingServer(variable: "WORKFLOW_TEST_POSTGRES_URL (as a valid URL)")
+    }
     components.path = "/" + name
     let result: Result<Value, any Error>
     do {

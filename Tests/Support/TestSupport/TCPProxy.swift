@@ -109,7 +109,9 @@ package final class TCPProxy: Sendable {
         while true {
             let isSilent = state.withLock { $0.isSilent }
             let wanted = isSilent ? 0 : Int16(POLLIN)
-            var descriptors = [pollfd(fd: client, events: wanted, revents: 0), pollfd(fd: server, events: wanted, revents: 0)]
+            var descriptors = [
+                pollfd(fd: client, events: wanted, revents: 0), pollfd(fd: server, events: wanted, revents: 0),
+            ]
             poll(&descriptors, 2, 20)
             for (index, output) in [(0, server), (1, client)] where descriptors[index].revents != 0 {
                 let count = recv(descriptors[index].fd, &buffer, buffer.count, 0)

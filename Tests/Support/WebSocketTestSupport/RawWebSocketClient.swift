@@ -118,7 +118,8 @@ package struct RawWebSocketClient {
     }
 
     /// Sends one frame.
-    package mutating func send(opcode: UInt8, _ payload: [UInt8], final: Bool = true, masked: Bool = true) async throws {
+    package mutating func send(opcode: UInt8, _ payload: [UInt8], final: Bool = true, masked: Bool = true) async throws
+    {
         try await send(bytes: Self.encode(opcode: opcode, payload, final: final, masked: masked))
     }
 
@@ -150,7 +151,8 @@ package struct RawWebSocketClient {
 extension RawWebSocketClient {
     /// Sends a handshake with its first message right behind it while earlier answers are still on their way, and
     /// returns the heads of those answers.
-    package mutating func handshakePipelined(_ path: String, after count: Int, bodyLength: Int) async throws -> [String] {
+    package mutating func handshakePipelined(_ path: String, after count: Int, bodyLength: Int) async throws -> [String]
+    {
         try await send(
             "GET \(path) HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                 + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")

@@ -21,17 +21,17 @@ struct AppRepository: Sendable {
     /// A web server of busybox that shows `page.txt` and, after it, the config value `GREETING`.
     static let webApp = [
         "Dockerfile": """
-            FROM docker.io/library/busybox:latest
-            COPY start page.txt /app/
-            EXPOSE 8080
-            CMD ["sh", "/app/start"]
-            """,
+        FROM docker.io/library/busybox:latest
+        COPY start page.txt /app/
+        EXPOSE 8080
+        CMD ["sh", "/app/start"]
+        """,
         "start": """
-            mkdir -p /www
-            echo "$(cat /app/page.txt) $GREETING" > /www/index.html
-            echo "serving on $PORT"
-            exec httpd -f -v -p "$PORT" -h /www
-            """,
+        mkdir -p /www
+        echo "$(cat /app/page.txt) $GREETING" > /www/index.html
+        echo "serving on $PORT"
+        exec httpd -f -v -p "$PORT" -h /www
+        """,
         "page.txt": "one",
     ]
 

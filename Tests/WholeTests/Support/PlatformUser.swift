@@ -37,7 +37,8 @@ struct PlatformUser: Sendable {
         let visitor = PlatformUser(platform: platform, name: name, token: "", identity: "\(platform.root)/\(name)-key")
         let login: JSONValue = ["username": .string(name), "password": .string(password)]
         let key = try await visitor.succeed(.post, "/v2/auth/login/", login).json["key"]?.stringValue ?? ""
-        let token = try await visitor.succeed(.get, "/v2/auth/token/\(key)/?alias=tests").json["token"]?.stringValue ?? ""
+        let token =
+            try await visitor.succeed(.get, "/v2/auth/token/\(key)/?alias=tests").json["token"]?.stringValue ?? ""
         let user = PlatformUser(platform: platform, name: name, token: token, identity: visitor.identity)
         try await user.addKey()
         return user

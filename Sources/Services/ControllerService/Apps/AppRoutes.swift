@@ -9,7 +9,8 @@ struct AppRoutes: Sendable {
     func addRoutes(to routes: RouteCatalog) {
         routes.signedIn(.get, "/v2/apps/") { call in try await list(call) }
         routes.signedIn(.post, "/v2/apps/") { call in try await create(call) }
-        routes.app(.get, "/v2/apps/{app}/", .viewer, itself: true) { call in try Reply.json(Self.wire(call.caller.app)) }
+        routes.app(.get, "/v2/apps/{app}/", .viewer, itself: true) { call in try Reply.json(Self.wire(call.caller.app))
+        }
         for method in [HTTPRequest.Method.put, .patch] {
             routes.app(method, "/v2/apps/{app}/", .member, itself: true) { call in
                 let members = try await call.members()

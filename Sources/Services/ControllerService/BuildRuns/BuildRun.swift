@@ -1,6 +1,6 @@
 import FoundationEssentials
-import Postgres
 import PlatformModel
+import Postgres
 
 /// The durable record of one push.
 struct BuildRun: Sendable, Equatable {

@@ -1,6 +1,6 @@
 import FoundationEssentials
-import Postgres
 import PlatformModel
+import Postgres
 
 /// The lines of build runs; readers are woken through channel `build_run`, whose payload is the run's id.
 struct BuildRunEventStore: Sendable {

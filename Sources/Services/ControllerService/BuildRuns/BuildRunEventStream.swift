@@ -95,8 +95,9 @@ enum WakeUps {
                 await withTaskGroup(of: Void.self) { group in
                     group.addTask {
                         for await notification in notifications {
-                            guard payload == nil || notification == .resync
-                                || notification == payload.map({ .message(payload: $0) })
+                            guard
+                                payload == nil || notification == .resync
+                                    || notification == payload.map({ .message(payload: $0) })
                             else { continue }
                             continuation.yield(.notified)
                         }

@@ -1,6 +1,6 @@
 import FoundationEssentials
-import Postgres
 import PlatformModel
+import Postgres
 
 /// Build runs: their state, their lease and their fence.
 struct BuildRunStore: Sendable {

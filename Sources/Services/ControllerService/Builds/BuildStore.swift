@@ -1,6 +1,6 @@
 import FoundationEssentials
-import Postgres
 import PlatformModel
+import Postgres
 
 /// Builds of apps.
 struct BuildStore: Sendable {

@@ -24,7 +24,8 @@ struct ConfigRoutes: Sendable {
             return try Reply.created(ConfigWire.document(config, call.caller.app))
         }
         routes.app(.delete, "/v2/apps/{app}/config/", .admin) { call in
-            let change = try ConfigChange(body: ["values_refs": try await call.members()["values_refs"] ?? .null], plans: plans)
+            let change = try ConfigChange(
+                body: ["values_refs": try await call.members()["values_refs"] ?? .null], plans: plans)
             var groups: [String: [String]] = [:]
             for (ptype, edit) in change.valuesRefs {
                 if case .set(let names) = edit, !names.isEmpty { groups[ptype] = names }

@@ -10,9 +10,11 @@ enum ConfigRule {
 
     /// Names of variables and groups: `^[A-z0-9_\-\.]+$`, where `A-z` also covers the six characters between the cases.
     static func key(_ name: String) -> String? {
-        let isAllowed = !name.isEmpty && name.utf8.allSatisfy { byte in
-            (0x41...0x7A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x2D || byte == 0x2E
-        }
+        let isAllowed =
+            !name.isEmpty
+            && name.utf8.allSatisfy { byte in
+                (0x41...0x7A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x2D || byte == 0x2E
+            }
         return isAllowed ? nil : #"Config key can only supports: ^[A-z0-9_\-\.]+$"#
     }
 

@@ -1,6 +1,6 @@
 import FoundationEssentials
-import Postgres
 import PlatformModel
+import Postgres
 
 /// Config rows; values and registry credentials are sealed with the platform key.
 struct ConfigStore: Sendable {

@@ -25,7 +25,9 @@ enum HealthcheckRule {
         }
         for name in numbers {
             guard let number = members[name] else { continue }
-            guard let integer = number.integerValue, integer >= 0 else { throw problem(probe, "\(name) must be an integer") }
+            guard let integer = number.integerValue, integer >= 0 else {
+                throw problem(probe, "\(name) must be an integer")
+            }
         }
         try check(action: action, arguments, probe: probe)
     }

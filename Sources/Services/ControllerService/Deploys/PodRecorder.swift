@@ -20,7 +20,8 @@ struct PodRecorder: Sendable {
         let pods = try await engine.pods(of: app.id).filter { scope.contains($0.processType.text) }
         let store = ObservedPodStore()
         let endpoints = Dictionary(
-            try await EndpointStore().all(of: app.uuid, in: pool).map { ($0.pod, $0.state) }) { first, _ in first }
+            try await EndpointStore().all(of: app.uuid, in: pool).map { ($0.pod, $0.state) }
+        ) { first, _ in first }
         try await pool.withTransaction { transaction in
             let known = try await store.all(of: app.uuid, in: transaction).filter { scope.contains($0.ptype) }
             let before = Dictionary(known.map { ($0.name, $0) }) { first, _ in first }

@@ -1,6 +1,6 @@
 import FoundationEssentials
-import Postgres
 import PlatformModel
+import Postgres
 
 /// Something that happened to a pod or process type, as `ps describe` shows it.
 struct AppEvent: Sendable {

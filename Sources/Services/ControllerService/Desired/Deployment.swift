@@ -1,6 +1,6 @@
 import FoundationEssentials
-import Postgres
 import PlatformModel
+import Postgres
 
 /// A wish to run a release: what the API wants, and what became of it.
 ///

@@ -1,6 +1,6 @@
 import FoundationEssentials
-import Postgres
 import PlatformModel
+import Postgres
 
 /// Where one process of an app can be reached.
 struct ProcessEndpoint: Sendable, Equatable {

@@ -24,10 +24,20 @@ struct PodLabels: Sendable, Equatable {
     static func selector(app: AppName) -> String { "\(Key.app.rawValue)=\(app)" }
 
     private enum Key: String {
-        case heritage = "workflow.heritage", app = "workflow.app", appID = "workflow.app-id"
-        case processType = "workflow.type", release = "workflow.release", image = "workflow.image"
-        case command = "workflow.command", arguments = "workflow.arguments", port = "workflow.port"
-        case probes = "workflow.probes", grace = "workflow.grace", fence = "workflow.fence", uid = "workflow.uid", pod = "workflow.pod"
+        case heritage = "workflow.heritage"
+        case app = "workflow.app"
+        case appID = "workflow.app-id"
+        case processType = "workflow.type"
+        case release = "workflow.release"
+        case image = "workflow.image"
+        case command = "workflow.command"
+        case arguments = "workflow.arguments"
+        case port = "workflow.port"
+        case probes = "workflow.probes"
+        case grace = "workflow.grace"
+        case fence = "workflow.fence"
+        case uid = "workflow.uid"
+        case pod = "workflow.pod"
     }
 
     init(_ workload: Workload, pod: PodName, fence: Int, uid: String) {

@@ -18,4 +18,3 @@ struct PodName: Hashable, Sendable, Comparable, CustomStringConvertible {
 
     static func < (left: Self, right: Self) -> Bool { left.text < right.text }
 }
-

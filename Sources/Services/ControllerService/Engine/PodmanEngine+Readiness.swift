@@ -134,7 +134,8 @@ extension PodmanEngine {
         let listeners = ListeningSockets(processID: details.state.processID)
         let hint = listeners.hint(expecting: workload.port).map { " \($0)" } ?? ""
         return EngineError(
-            .unhealthy, "Not ready after \(deadline.spoken): \(seen).\(hint)", lines: try await lastLines(of: status.name))
+            .unhealthy, "Not ready after \(deadline.spoken): \(seen).\(hint)",
+            lines: try await lastLines(of: status.name))
     }
 
     /// The last twenty lines, oldest first.

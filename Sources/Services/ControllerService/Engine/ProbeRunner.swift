@@ -92,7 +92,8 @@ struct ProbeRunner: Sendable {
             let code = try await withDeadline(timeout) {
                 try await podman.exec(in: pod.text, command: command, limit: 4096).exitCode
             }
-            return code == 0 ? .passed("\(name) 0") : .failed("\(name) exited with \(code.map { "\($0)" } ?? "no code")")
+            return code == 0
+                ? .passed("\(name) 0") : .failed("\(name) exited with \(code.map { "\($0)" } ?? "no code")")
         } catch is DeadlineExceeded {
             return .failed("\(name) did not end within \(timeout.spoken)")
         } catch let error as PodmanError {

@@ -75,7 +75,7 @@ struct Authenticator: Sendable {
         let verified: VerifiedToken
         do {
             verified = try await verifier.verify(token)
-        } catch where error.code == .keysUnavailable {
+        } catch  where error.code == .keysUnavailable {
             throw Refusal.unavailable()
         } catch {
             throw Refusal.unauthenticated("Verify token fail.", scheme: "bearer")

@@ -23,7 +23,9 @@ struct LoginStore: Sendable {
     /// Notes the browser that goes to the provider for a key.
     ///
     /// - Returns: false for a key that is unknown, has ended or is complete already.
-    func attach(_ login: BrowserLogin, to key: String, in executor: some SQLExecutor) async throws(PostgresError) -> Bool {
+    func attach(_ login: BrowserLogin, to key: String, in executor: some SQLExecutor) async throws(PostgresError)
+        -> Bool
+    {
         try await executor.execute(
             """
             UPDATE login_attempts SET state_hash = \(SHA256Digest.hash(login.state)), nonce = \(login.nonce),

@@ -156,7 +156,7 @@ extension VerificationKeys {
     ) async throws -> IDTokenClaims {
         do throws(TokenError) {
             return try await claims(of: token, type: "JWT", as: IDTokenClaims.self)
-        } catch where error.code == .unknownKey {
+        } catch  where error.code == .unknownKey {
             let fresh = try await source.keys(including: "unknown")
             return try await fresh.claims(of: token, type: "JWT", as: IDTokenClaims.self)
         }

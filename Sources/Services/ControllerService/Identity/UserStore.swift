@@ -1,5 +1,5 @@
-import Postgres
 import PlatformModel
+import Postgres
 
 /// The local copy of the provider's people.
 struct UserStore: Sendable {

@@ -1,5 +1,5 @@
-import OpenSSLCrypto
 import FoundationEssentials
+import OpenSSLCrypto
 import ServiceHTTP
 
 /// Seals what must not be read from a copy of the database: config values, OAuth tokens, issuer keys.

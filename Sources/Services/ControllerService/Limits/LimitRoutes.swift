@@ -17,7 +17,8 @@ struct LimitRoutes: Sendable {
         }
         routes.signedIn(.get, "/v2/limits/plans/") { call in
             let plans = catalogue.plans(
-                spec: call.query("spec-id").flatMap { $0.isEmpty ? nil : $0 }, cpu: Self.leadingNumber(call.query("cpu")),
+                spec: call.query("spec-id").flatMap { $0.isEmpty ? nil : $0 },
+                cpu: Self.leadingNumber(call.query("cpu")),
                 memory: Self.leadingNumber(call.query("memory")))
             return try Self.page(plans.map(\.wire), call, path: "/v2/limits/plans/")
         }

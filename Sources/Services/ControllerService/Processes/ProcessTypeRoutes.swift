@@ -37,7 +37,9 @@ struct ProcessTypeRoutes: Sendable {
     private func list(_ call: Call<AppMember>) async throws -> Response {
         let app = call.caller.app
         let releases = service.releases.releases
-        guard let newest = try await releases.newest(of: app.uuid, in: database) else { throw Refusal.notFound("Release") }
+        guard let newest = try await releases.newest(of: app.uuid, in: database) else {
+            throw Refusal.notFound("Release")
+        }
         let current = try await service.currentPtypes(newest, in: database)
         let running = Dictionary(grouping: try await pods.all(of: app.uuid, in: database), by: \.ptype)
         let good = try await releases.latestGood(of: app.uuid, in: database) ?? newest

@@ -185,7 +185,9 @@ struct ReleaseService: Sendable {
     ) async throws -> UUID? {
         var push = origin.buildRun
         for uuid in try await deployments.openBuildRuns(of: app.uuid, in: transaction) where uuid != origin.buildRun {
-            guard let run = try await BuildRunStore().lock(uuid, in: transaction), run.state == .deploying else { continue }
+            guard let run = try await BuildRunStore().lock(uuid, in: transaction), run.state == .deploying else {
+                continue
+            }
             if push == nil, run.build == assembled.build?.uuid {
                 push = uuid
             } else {

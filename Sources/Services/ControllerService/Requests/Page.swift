@@ -1,5 +1,5 @@
-import PlatformModel
 import Hummingbird
+import PlatformModel
 
 /// Which part of a list a request asks for.
 struct PageRequest: Sendable, Equatable {

@@ -10,7 +10,8 @@ enum Reply {
     static func json(_ value: JSONValue, status: HTTPResponse.Status = .ok) throws -> Response {
         let bytes = try JSONCoding.encoder.encode(value)
         return Response(
-            status: status, headers: [.contentType: "application/json"], body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+            status: status, headers: [.contentType: "application/json"],
+            body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
     static func created(_ value: JSONValue) throws -> Response { try json(value, status: .created) }

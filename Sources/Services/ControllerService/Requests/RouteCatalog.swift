@@ -27,7 +27,8 @@ final class RouteCatalog {
     }
 
     func open(
-        _ method: HTTPRequest.Method, _ path: String, policy: AccessPolicy = .open, use handler: @escaping Handler<Anonymous>
+        _ method: HTTPRequest.Method, _ path: String, policy: AccessPolicy = .open,
+        use handler: @escaping Handler<Anonymous>
     ) {
         let access = access
         add(method, path, policy) { request, context in

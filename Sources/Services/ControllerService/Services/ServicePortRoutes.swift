@@ -36,7 +36,9 @@ struct ServicePortRoutes: Sendable {
 
     private func add(_ port: ServicePort, _ ptype: String, _ member: AppMember) async throws -> Bool {
         try await database.withTransaction { transaction in
-            guard try await AppStore().lock(member.app.uuid, in: transaction) != nil else { throw Refusal.notFound("App") }
+            guard try await AppStore().lock(member.app.uuid, in: transaction) != nil else {
+                throw Refusal.notFound("App")
+            }
             let old = try await store.lock(ptype, of: member.app.uuid, in: transaction)
             guard !(old?.ports ?? []).contains(where: { $0.port == port.port }) else {
                 throw Refusal.invalid("port is occupied")

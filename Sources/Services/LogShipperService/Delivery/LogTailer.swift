@@ -76,7 +76,8 @@ actor LogTailer {
         self.logger = logger
         let journal = try PositionJournal(directory: configuration.stateDirectory)
         self.journal = journal
-        registry = FileRegistry(configuration, known: journal.all, isFirstStart: journal.isFresh, logger: logger, wake: wake)
+        registry = FileRegistry(
+            configuration, known: journal.all, isFirstStart: journal.isFresh, logger: logger, wake: wake)
     }
 
     // MARK: - Reading
@@ -153,7 +154,8 @@ actor LogTailer {
         if let end = file.position.pendingEnd {
             let bytes = try log.read(at: start, count: end - start)
             let parser = RangeParser(bytes, end: .everything, lineLimit: configuration.lineLimit)
-            return Draft(file: file, position: file.position, parser: parser, isRepeated: true, isMore: end < status.size)
+            return Draft(
+                file: file, position: file.position, parser: parser, isRepeated: true, isMore: end < status.size)
         }
         guard status.size > start else { return nil }
         let window = min(status.size - start, configuration.batchBytes)
@@ -171,7 +173,9 @@ actor LogTailer {
 
     /// Cuts a range that is worth sending; nil when its records are not complete and may yet become so.
     /// - Parameter isWhole: the bytes go to the end of the file.
-    private func parse(_ bytes: [UInt8], of file: TailedFile, isWhole: Bool, now: ContinuousClock.Instant) -> RangeParser? {
+    private func parse(_ bytes: [UInt8], of file: TailedFile, isWhole: Bool, now: ContinuousClock.Instant)
+        -> RangeParser?
+    {
         let limit = configuration.lineLimit
         let parser = RangeParser(bytes, end: .complete, lineLimit: limit)
         if parser.length > 0 { return parser }

@@ -95,7 +95,9 @@ final class DirectoryWatcher: Sendable {
         state.withLock { state in
             var position = 0
             while position + MemoryLayout<inotify_event>.size <= count {
-                let event = buffer.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: position, as: inotify_event.self) }
+                let event = buffer.withUnsafeBytes {
+                    $0.loadUnaligned(fromByteOffset: position, as: inotify_event.self)
+                }
                 let start = position + MemoryLayout<inotify_event>.size
                 let end = min(start + Int(event.len), count)
                 let name = String(decoding: buffer[start..<end].prefix { $0 != 0 }, as: UTF8.self)

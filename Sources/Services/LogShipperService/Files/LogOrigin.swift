@@ -63,7 +63,9 @@ struct LogOrigin: Equatable, Sendable {
         container = ""
         labels = ["app": namespace]
         let words = pod.dropFirst(namespace.count + 1).split(separator: "-", omittingEmptySubsequences: false)
-        if pod.hasPrefix(namespace + "-"), words.count >= 3 { labels["type"] = words.dropLast(2).joined(separator: "-") }
+        if pod.hasPrefix(namespace + "-"), words.count >= 3 {
+            labels["type"] = words.dropLast(2).joined(separator: "-")
+        }
     }
 
     private static func parent(of path: String) -> String {

@@ -1,5 +1,5 @@
-import FoundationEssentials
 import ForwardProtocol
+import FoundationEssentials
 
 /// One line of a log file: a record of a container's output, or a part of one.
 struct ParsedLine: Equatable {
@@ -38,7 +38,8 @@ enum LineParser {
             return nil
         }
         return ParsedLine(
-            time: time, isStderr: stream, isComplete: kind == UInt8(ascii: "F"), content: line[min(third + 1, line.endIndex)...])
+            time: time, isStderr: stream, isComplete: kind == UInt8(ascii: "F"),
+            content: line[min(third + 1, line.endIndex)...])
     }
 
     private static func stream(_ name: ArraySlice<UInt8>) -> Bool? {

@@ -78,7 +78,9 @@ final class PositionJournal {
     private func append(_ bytes: [UInt8]) throws(FileFailure) {
         var written = 0
         while written < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress?.advanced(by: written), $0.count - written) }
+            let count = bytes.withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress?.advanced(by: written), $0.count - written)
+            }
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else {
                 isTorn = true

@@ -10,7 +10,6 @@ struct ForwardIngest {
         var withoutApp = 0
     }
 
-
     static func batch(of message: ForwardMessage) -> (batch: IngestBatch, rejected: Rejected) {
         var batch = IngestBatch(chunk: message.chunk)
         var rejected = Rejected()
@@ -37,7 +36,8 @@ struct ForwardIngest {
                 type: record.labels["type"] ?? "", version: record.labels["version"] ?? "", pod: record.pod,
                 container: record.container)
             let line = IncomingLine(
-                time: ForwardTime(rfc3339: record.time) ?? time, stream: OutputStream(rawValue: record.stream) ?? .stdout,
+                time: ForwardTime(rfc3339: record.time) ?? time,
+                stream: OutputStream(rawValue: record.stream) ?? .stdout,
                 isPartial: record.isPartial, text: LineText.clean(record.log))
             batch.append(line, app: app, source: source)
         } catch {

@@ -1,7 +1,7 @@
-package import Hummingbird
-import FoundationEssentials
 import ForwardProtocol
+import FoundationEssentials
 import HTTPTypes
+package import Hummingbird
 import Metrics
 import NIOCore
 import PlatformModel

@@ -1,6 +1,6 @@
-package import NIOCore
 import ForwardProtocol
 import FoundationEssentials
+package import NIOCore
 import ServiceHTTP
 
 /// Writes lines the way a reader asked for.

@@ -1,6 +1,6 @@
+import HTTPTypes
 package import Hummingbird
 package import Logging
-import HTTPTypes
 import Metrics
 import PlatformModel
 import ServiceHTTP
@@ -51,7 +51,8 @@ package struct LogRoutes: Sendable {
     private func follow(_ app: AppKey, _ query: LogQuery) async throws -> Response {
         guard await store.hasRoomForFollowers else {
             throw APIError(
-                .unavailable, message: "Too many readers follow logs now; try again later.", headers: [.retryAfter: "10"])
+                .unavailable, message: "Too many readers follow logs now; try again later.",
+                headers: [.retryAfter: "10"])
         }
         let stream = LogStream(
             store: store, app: app, query: query, heartbeat: limits.heartbeat,

@@ -20,7 +20,8 @@ struct LogStream: Sendable {
         try await writer.finish(nil)
     }
 
-    private func write(_ backlog: [LogLine], _ follower: Follower, to writer: inout any ResponseBodyWriter) async throws {
+    private func write(_ backlog: [LogLine], _ follower: Follower, to writer: inout any ResponseBodyWriter) async throws
+    {
         // An empty first part sends the head, so that the reader knows it is connected.
         try await writer.write(try renderer.render(backlog))
         try await withThrowingTaskGroup(of: Void.self) { group in

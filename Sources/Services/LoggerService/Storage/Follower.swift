@@ -108,7 +108,9 @@ package final class Follower: Sendable {
     private func wake<Result: Sendable>(_ change: (inout sending State) -> Result) -> Result {
         let (result, reader, event) = state.withLock { state in
             let result = change(&state)
-            guard let reader = state.reader else { return (result, CheckedContinuation<Event?, Never>?.none, Event?.none) }
+            guard let reader = state.reader else {
+                return (result, CheckedContinuation<Event?, Never>?.none, Event?.none)
+            }
             let event = Self.take(&state)
             guard event != nil || state.isFinished else { return (result, nil, nil) }
             state.reader = nil

@@ -14,7 +14,9 @@ package struct LogSource: Sendable, Hashable {
     /// Stands in the place of `app[type.version.pod]` for lines of the platform itself, such as `drycc[controller]`.
     package var label: String?
 
-    package init(type: String = "", version: String = "", pod: String = "", container: String = "", label: String? = nil) {
+    package init(
+        type: String = "", version: String = "", pod: String = "", container: String = "", label: String? = nil
+    ) {
         self.type = type
         self.version = version
         self.pod = pod

@@ -160,7 +160,9 @@ package actor LogStore {
     }
 
     /// The newest matching lines and a follower that gets every line after them: none is missing, none comes twice.
-    package func follow(_ app: AppKey, _ query: LogQuery) throws(TooManyFollowers) -> (backlog: [LogLine], id: UInt64, Follower) {
+    package func follow(_ app: AppKey, _ query: LogQuery) throws(TooManyFollowers) -> (
+        backlog: [LogLine], id: UInt64, Follower
+    ) {
         guard followerCount < limits.followers else { throw TooManyFollowers() }
         let follower = Follower(filter: query.filter)
         nextFollower += 1

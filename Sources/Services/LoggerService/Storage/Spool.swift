@@ -1,5 +1,5 @@
-package import Logging
 import FoundationEssentials
+package import Logging
 import NIOCore
 import ServiceRuntime
 import SystemPackage
@@ -72,7 +72,9 @@ package final class Spool {
 
     private func fill(_ buffer: inout ByteBuffer, from descriptor: SystemPackage.FileDescriptor) throws -> Bool {
         buffer.discardReadBytes()
-        let count = try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 1 << 20) { try descriptor.read(into: $0) }
+        let count = try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 1 << 20) {
+            try descriptor.read(into: $0)
+        }
         return count > 0
     }
 

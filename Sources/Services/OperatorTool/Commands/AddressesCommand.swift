@@ -11,7 +11,8 @@ struct AddressesCommand: AsyncParsableCommand {
     func run() async throws {
         try await reportingErrors {
             Console.say(
-                shell ? try AddressTable.environment(state: options.state) : try AddressTable(state: options.state).text)
+                shell ? try AddressTable.environment(state: options.state) : try AddressTable(state: options.state).text
+            )
         }
     }
 }

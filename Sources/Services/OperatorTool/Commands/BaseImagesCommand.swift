@@ -3,7 +3,8 @@ import ArgumentParser
 /// `workflow base-images`: loads the base images where no image hub can be reached.
 struct BaseImagesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "base-images", abstract: "Build base images from Debian packages and load them, where there is no hub.")
+        commandName: "base-images",
+        abstract: "Build base images from Debian packages and load them, where there is no hub.")
 
     @OptionGroup var options: StateOptions
     @Option(help: "The script that builds them (default: scripts/base-images of the source tree).")

@@ -4,7 +4,8 @@ import CurlTransfer
 /// `workflow demo`: pushes a sample app and shows its page.
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "demo", abstract: "Push a sample app by git and fetch its page; run it again for a second release.")
+        commandName: "demo", abstract: "Push a sample app by git and fetch its page; run it again for a second release."
+    )
 
     @OptionGroup var options: StateOptions
     @Option(help: "The folder of the sample (default: services/controller/samples/hello of the source tree).")
@@ -19,7 +20,8 @@ struct DemoCommand: AsyncParsableCommand {
                 throw OperatorError("the platform is not running", next: "workflow up")
             }
             let programs = try ProgramDirectory.besideThisProgram()
-            guard let folder = sample ?? SourceTree.find("services/controller/samples/hello", above: programs.path) else {
+            guard let folder = sample ?? SourceTree.find("services/controller/samples/hello", above: programs.path)
+            else {
                 throw OperatorError("the sample app was not found", next: "workflow demo --sample FOLDER")
             }
             let demonstration = Demonstration(

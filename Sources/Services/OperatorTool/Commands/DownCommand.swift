@@ -38,7 +38,8 @@ struct DownCommand: AsyncParsableCommand {
         try await stopEdge(state)
         let leftovers = try await Leftovers(state: state).stopAll()
         if !leftovers.isEmpty { Console.say("Stopped what no record told of: \(leftovers.joined(separator: ", "))") }
-        Console.say("Stopped after \(ProgressEvent.seconds((clock.now - began).milliseconds)). State is kept in \(state.root).")
+        Console.say(
+            "Stopped after \(ProgressEvent.seconds((clock.now - began).milliseconds)). State is kept in \(state.root).")
     }
 
     /// nginx outlives a killed router; nothing else would stop it now.
@@ -51,8 +52,11 @@ struct DownCommand: AsyncParsableCommand {
 
     private func removeAll(_ state: StateDirectory, _ settings: Settings) async throws {
         let size = try await CommandRunner.check(Command("du", ["-sh", "--one-file-system", state.root])).text
-        Console.say("This deletes \(size.replacing("\t", with: "  ")): every app, release, image, key, database and log.")
-        guard yes || confirmed() else { throw OperatorError("nothing was removed", next: "workflow down --remove --yes") }
+        Console.say(
+            "This deletes \(size.replacing("\t", with: "  ")): every app, release, image, key, database and log.")
+        guard yes || confirmed() else {
+            throw OperatorError("nothing was removed", next: "workflow down --remove --yes")
+        }
         let engine = ContainerEngine(state: state)
         try await engine.removeAll()
         // Containers that could not be listed any more are gone with their monitors.

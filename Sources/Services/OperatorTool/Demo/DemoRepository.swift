@@ -19,7 +19,8 @@ struct DemoRepository: Sendable {
             try await CommandRunner.check(
                 Command("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "workflow-demo", "-f", identityPath]))
         }
-        return (try StateFile.readText("\(identityPath).pub") ?? "").split(whereSeparator: \.isNewline).first.map(String.init)
+        return (try StateFile.readText("\(identityPath).pub") ?? "").split(whereSeparator: \.isNewline).first.map(
+            String.init)
             ?? ""
     }
 

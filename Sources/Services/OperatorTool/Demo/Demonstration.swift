@@ -52,7 +52,9 @@ struct Demonstration: Sendable {
         try await step("commit") { ((), try await repository.commit(sample: sample)) }
         try await push(repository)
         try await fetch()
-        Console.say("\nDone after \(ProgressEvent.seconds((clock.now - began).milliseconds)): \(names.url("\(Self.app).\(settings.domain)"))")
+        Console.say(
+            "\nDone after \(ProgressEvent.seconds((clock.now - began).milliseconds)): \(names.url("\(Self.app).\(settings.domain)"))"
+        )
     }
 
     @discardableResult
@@ -81,7 +83,8 @@ struct Demonstration: Sendable {
         let result = try await CommandRunner.check(command)
         if result.text.contains("exists") {
             throw OperatorError(
-                "there is a user \(Self.user) that the demo did not make", next: "remove that user, or run the demo with another --state-dir")
+                "there is a user \(Self.user) that the demo did not make",
+                next: "remove that user, or run the demo with another --state-dir")
         }
         try StateFile.write(password, to: path, mode: 0o600)
         return (password, "\(Self.user) created")
@@ -116,7 +119,8 @@ struct Demonstration: Sendable {
         try await step("page") {
             let response = try await client.send(TransferRequest(url: url, timeout: .seconds(10)))
             guard response.isSuccess else {
-                throw OperatorError("\(url) was answered \(response.status)", next: "workflow status", evidence: [response.text])
+                throw OperatorError(
+                    "\(url) was answered \(response.status)", next: "workflow status", evidence: [response.text])
             }
             let first = response.text.split(whereSeparator: \.isNewline).first.map(String.init) ?? ""
             return ((), "\(url): \(first)")

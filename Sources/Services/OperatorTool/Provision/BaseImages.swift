@@ -29,7 +29,8 @@ struct BaseImages: Sendable {
         try await CommandRunner.check(Command("mkdir", ["-p", "--", cache]))
         let exit = try await CommandRunner.stream(command) { onLine($0.text) }
         guard exit.isSuccess else {
-            throw OperatorError("the base images could not be made: \(script) ended with \(exit)", next: "\(script) load \(cache)")
+            throw OperatorError(
+                "the base images could not be made: \(script) ended with \(exit)", next: "\(script) load \(cache)")
         }
     }
 }

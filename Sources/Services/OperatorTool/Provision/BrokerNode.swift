@@ -103,7 +103,8 @@ struct BrokerNode: Sendable {
 
     func plan() throws -> ProcessPlan {
         var command = Command(
-            "\(Self.programs)/rabbitmq-server", environment: try environment(), workingDirectory: home, grace: .seconds(30))
+            "\(Self.programs)/rabbitmq-server", environment: try environment(), workingDirectory: home,
+            grace: .seconds(30))
         command.identity = user.identity
         var plan = ProcessPlan(name: "broker", command: command, readiness: .amqp(ports[.broker]))
         plan.after = ["epmd"]

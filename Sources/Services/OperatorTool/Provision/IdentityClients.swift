@@ -33,7 +33,10 @@ struct IdentityClients: Sendable {
         let clients = [
             Client(
                 id: "controller", secret: secrets[.controllerClient].reveal(), name: "Workflow",
-                redirects: ["\(names.controllerURL)/v2/complete/drycc/", "\(names.secureURL(names.controllerHost))/v2/complete/drycc/"],
+                redirects: [
+                    "\(names.controllerURL)/v2/complete/drycc/",
+                    "\(names.secureURL(names.controllerHost))/v2/complete/drycc/",
+                ],
                 grants: ["authorization_code", "refresh_token", "password", "client_credentials"],
                 scopes: ["openid", "profile", "email", "logger:read", "logger:write", "introspection"]),
             machine("builder", .builderClient, scope: "controller:hook"),

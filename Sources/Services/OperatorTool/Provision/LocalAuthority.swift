@@ -35,7 +35,8 @@ struct LocalAuthority: Sendable {
         return try CertificateInfo.all(inPEM: pem).first
     }
 
-    private func isGood(_ certificate: CertificateInfo, of authority: CertificateAuthority, at now: Date) throws -> Bool {
+    private func isGood(_ certificate: CertificateInfo, of authority: CertificateAuthority, at now: Date) throws -> Bool
+    {
         guard let pem = try StateFile.readText(keyPath) else { return false }
         let key = try KeyPair(pem: pem)
         return certificate.covers(host: "drycc.\(domain)") && certificate.isSigned(by: authority.certificate)

@@ -75,7 +75,8 @@ struct PlatformPlan: Sendable {
         let command = command(
             "registry", ["serve"], secretsOf: "registry",
             [
-                "REGISTRY_LISTEN": registryHost, "REGISTRY_STORAGE": "file://\(state.registry)", "REGISTRY_AUTH": "token",
+                "REGISTRY_LISTEN": registryHost, "REGISTRY_STORAGE": "file://\(state.registry)",
+                "REGISTRY_AUTH": "token",
                 "REGISTRY_TOKEN_REALM": "\(controllerURL)/v2/registry/token",
                 "REGISTRY_TOKEN_SERVICE": "workflow-registry", "REGISTRY_TOKEN_ISSUER": "workflow-controller",
                 "REGISTRY_TOKEN_KEYS": RegistryTokenKeys(state: state).publicPath,
@@ -143,7 +144,8 @@ struct PlatformPlan: Sendable {
     }
 
     func worker() -> ProcessPlan {
-        plan("worker", controllerCommand(["worker"]), port: ports[.worker], after: ["controller", "engine", "registry"])
+        plan(
+            "worker", controllerCommand(["worker"]), port: ports[.worker], after: ["controller", "engine", "registry"])
     }
 
     func builder() -> ProcessPlan {
@@ -164,7 +166,8 @@ struct PlatformPlan: Sendable {
 
     func router(authority: LocalAuthority) -> ProcessPlan {
         let hosts = [
-            "\(names.controllerHost)=127.0.0.1:\(ports[.controller])", "\(names.passportHost)=127.0.0.1:\(ports[.passport])",
+            "\(names.controllerHost)=127.0.0.1:\(ports[.controller])",
+            "\(names.passportHost)=127.0.0.1:\(ports[.passport])",
         ]
         let command = command(
             "router", secretsOf: "router",
@@ -188,7 +191,9 @@ struct ProgramDirectory: Hashable, Sendable {
 
     func path(_ program: String) -> String { "\(path)/\(program)" }
 
-    static let all = ["builder", "controller", "fluentd-shipper", "imagebuilder", "logger", "passport", "registry", "router"]
+    static let all = [
+        "builder", "controller", "fluentd-shipper", "imagebuilder", "logger", "passport", "registry", "router",
+    ]
 
     /// The programs that are missing.
     var missing: [String] { Self.all.filter { access(path($0), X_OK) != 0 } }

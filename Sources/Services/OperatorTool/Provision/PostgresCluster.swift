@@ -62,7 +62,10 @@ struct PostgresCluster: Sendable {
         if access(data, F_OK) == 0 { try FileManager.default.removeItem(atPath: data) }
         var command = Command(
             "\(programs)/initdb",
-            ["--pgdata", data, "--username", user.name, "--encoding", "UTF8", "--locale", "C.UTF-8", "--auth", "reject"],
+            [
+                "--pgdata", data, "--username", user.name, "--encoding", "UTF8", "--locale", "C.UTF-8", "--auth",
+                "reject",
+            ],
             workingDirectory: state.postgres, deadline: .seconds(120))
         command.identity = user.identity
         try await CommandRunner.check(command)
@@ -102,7 +105,8 @@ struct PostgresCluster: Sendable {
     }
 
     func plan() -> ProcessPlan {
-        var server = Command("\(programs)/postgres", ["-D", data], workingDirectory: state.postgres, grace: .seconds(20))
+        var server = Command(
+            "\(programs)/postgres", ["-D", data], workingDirectory: state.postgres, grace: .seconds(20))
         server.identity = user.identity
         let ready = Command(
             "\(programs)/pg_isready", ["--quiet", "--host", "127.0.0.1", "--port", "\(port)"], deadline: .seconds(5))

@@ -10,7 +10,8 @@ struct AddressTable {
         }
         let names = PlatformNames(domain: settings.domain, ports: settings.ports)
         entries = [
-            ("controller", names.controllerURL), ("sign in", names.passportURL), ("apps", names.url("<app>.\(settings.domain)")),
+            ("controller", names.controllerURL), ("sign in", names.passportURL),
+            ("apps", names.url("<app>.\(settings.domain)")),
             ("apps, https", names.secureURL("<app>.\(settings.domain)")), ("git", names.remote(of: "<app>")),
             ("registry", "127.0.0.1:\(settings.ports[.registry])"),
             ("authority", LocalAuthority(state: state, domain: settings.domain).authorityPath), ("state", state.root),

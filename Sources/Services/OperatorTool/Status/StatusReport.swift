@@ -47,7 +47,8 @@ struct StatusReport: Codable, Sendable {
             Server(
                 name: service.name,
                 phase: service.phase == .running && service.process?.isAlive != true ? "dead" : service.phase.rawValue,
-                pid: service.process?.pid, restarts: service.restarts, seconds: Int(Date.now.timeIntervalSince(service.since)),
+                pid: service.process?.pid, restarts: service.restarts,
+                seconds: Int(Date.now.timeIntervalSince(service.since)),
                 address: service.address, lastExit: service.lastExit)
         }
         var queues: [QueueStatus] = []

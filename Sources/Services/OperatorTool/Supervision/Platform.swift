@@ -42,7 +42,8 @@ struct Platform: Sendable {
         }
         var settings = try Settings.read(from: state) ?? Settings.standard()
         try await perform("ports") {
-            try settings.ports.complete(isFree: { [settings] use, port in settings.isFree(port, for: use) }, anyFree: PortProbe.anyFree)
+            try settings.ports.complete(
+                isFree: { [settings] use, port in settings.isFree(port, for: use) }, anyFree: PortProbe.anyFree)
             try settings.write(to: state)
             return "http \(settings.ports[.http]), https \(settings.ports[.https]), ssh \(settings.ports[.ssh])"
         }
@@ -159,6 +160,7 @@ extension Settings {
         let hasSix = PortProbe.isFree(0, address: "::1")
         let addresses = isLocal ? ["127.0.0.1"] + (hasSix ? ["::1"] : []) : ["0.0.0.0"] + (hasSix ? ["::"] : [])
         return Settings(
-            domain: domain, bind: addresses, hostsFile: isLocal && geteuid() == 0 ? "/etc/hosts" : nil, ports: PortPlan())
+            domain: domain, bind: addresses, hostsFile: isLocal && geteuid() == 0 ? "/etc/hosts" : nil,
+            ports: PortPlan())
     }
 }

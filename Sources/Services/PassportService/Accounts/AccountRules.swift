@@ -58,7 +58,8 @@ enum AccountRules {
     private static func check(email: String) throws(AccountError) {
         let parts = email.split(separator: "@", omittingEmptySubsequences: false)
         guard parts.count == 2, !parts[0].isEmpty, email.utf8.count <= 254,
-            email.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }), !email.contains(where: { "<>\"',;:\\()[]".contains($0) }),
+            email.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }),
+            !email.contains(where: { "<>\"',;:\\()[]".contains($0) }),
             parts[1].split(separator: ".", omittingEmptySubsequences: false).allSatisfy({ !$0.isEmpty })
         else { throw .invalidEmail }
     }

@@ -47,7 +47,9 @@ struct ClientSeeds: Sendable {
         do {
             declarations = try JSONDecoder().decode([Declaration].self, from: json)
         } catch let error as DecodingError {
-            throw ConfigurationError(problems: ["PASSPORT_CLIENTS_FILE is not a list of clients: \(Self.place(of: error))"])
+            throw ConfigurationError(problems: [
+                "PASSPORT_CLIENTS_FILE is not a list of clients: \(Self.place(of: error))"
+            ])
         }
         let problems = declarations.flatMap(Self.problems)
         guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
@@ -91,7 +93,9 @@ struct ClientSeeds: Sendable {
         for uri in (item.redirectURIs ?? []) + (item.postLogoutRedirectURIs ?? []) where RedirectURI(uri) == nil {
             report("has a redirect URI that is no absolute http or https URL without fragment: \(uri)")
         }
-        if ScopeSet(parameter: item.scopes.joined(separator: " ")) == nil { report("has scopes with forbidden characters") }
+        if ScopeSet(parameter: item.scopes.joined(separator: " ")) == nil {
+            report("has scopes with forbidden characters")
+        }
         return problems
     }
 

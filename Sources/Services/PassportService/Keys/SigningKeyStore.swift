@@ -33,7 +33,8 @@ struct SigningKeyStore: Sendable {
         try await pool.withTransaction { transaction in
             _ = try await transaction.query("SELECT pg_advisory_xact_lock(\(Self.lockKey)) IS NULL AS locked")
             let rows = try await transaction.query(
-                "SELECT DISTINCT algorithm FROM signing_keys WHERE published_until IS NULL OR published_until > \(time)")
+                "SELECT DISTINCT algorithm FROM signing_keys WHERE published_until IS NULL OR published_until > \(time)"
+            )
             let present = try rows.map { try $0.decode("algorithm", as: String.self) }
             for algorithm in Self.algorithms where !present.contains(algorithm.rawValue) {
                 try await add(algorithm, createdAt: time, signsFrom: time, in: transaction)

@@ -46,7 +46,8 @@ struct ProviderMetadata: Sendable, Codable, Hashable {
     var prompts = ["none", "login", "consent", "select_account"]
     var claims = [
         "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "id", "username", "preferred_username",
-        "name", "first_name", "last_name", "given_name", "family_name", "is_superuser", "is_staff", "is_active", "email",
+        "name", "first_name", "last_name", "given_name", "family_name", "is_superuser", "is_staff", "is_active",
+        "email",
         "email_verified",
     ]
     var identifiesIssuer = true

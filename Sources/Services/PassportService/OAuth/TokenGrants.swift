@@ -22,7 +22,8 @@ struct TokenGrants: Sendable {
     private let replays = Counter(label: "passport.token.replays")
 
     init(
-        pool: PostgresPool, mint: TokenMint, authenticator: Authenticator, lifetimes: Lifetimes, now: @escaping CurrentTime
+        pool: PostgresPool, mint: TokenMint, authenticator: Authenticator, lifetimes: Lifetimes,
+        now: @escaping CurrentTime
     ) {
         self.pool = pool
         self.mint = mint
@@ -192,7 +193,9 @@ enum PKCE {
 
     /// Whether `challenge` was made from `verifier`, and `verifier` has the form it must have.
     static func matches(verifier: String, challenge: String) -> Bool {
-        guard verifierLengths.contains(verifier.utf8.count), verifier.utf8.allSatisfy(isUnreserved) else { return false }
+        guard verifierLengths.contains(verifier.utf8.count), verifier.utf8.allSatisfy(isUnreserved) else {
+            return false
+        }
         return constantTimeEquals(Base64URL.encode(SHA256Digest.hash(verifier)), challenge)
     }
 

@@ -53,13 +53,16 @@ struct TokenInspection: Sendable {
     /// The claims of one of our ID tokens, expired or not: as a hint it only says whom the client means.
     func identity(_ text: String) async -> IdentityTokenClaims? {
         // What is no ID token of ours is no hint.
-        let claims = try? await keys.keys.keys(including: nil).claims(of: text, type: "JWT", as: IdentityTokenClaims.self)
+        let claims = try? await keys.keys.keys(including: nil).claims(
+            of: text, type: "JWT", as: IdentityTokenClaims.self)
         return claims?.issuer == issuer.description ? claims : nil
     }
 
     /// The active user a token speaks for.
     func user(of token: VerifiedToken) async throws -> User? {
-        guard let id = token.userID, let user = try await users.user(id: id, in: pool), user.isActive else { return nil }
+        guard let id = token.userID, let user = try await users.user(id: id, in: pool), user.isActive else {
+            return nil
+        }
         return user
     }
 

@@ -18,7 +18,8 @@ struct Browser: Sendable {
     private let sessions = SessionStore()
 
     init(
-        pool: PostgresPool, cookies: Cookies, protection: FormProtection, lifetimes: Lifetimes, now: @escaping CurrentTime
+        pool: PostgresPool, cookies: Cookies, protection: FormProtection, lifetimes: Lifetimes,
+        now: @escaping CurrentTime
     ) {
         self.pool = pool
         self.cookies = cookies

@@ -55,7 +55,8 @@ struct SignInRoutes: Sendable {
     }
 
     private func page(
-        _ content: PageContent.SignIn, for visitor: Visitor, status: HTTPResponse.Status = .ok, headers: HTTPFields = [:]
+        _ content: PageContent.SignIn, for visitor: Visitor, status: HTTPResponse.Status = .ok,
+        headers: HTTPFields = [:]
     ) async throws -> Response {
         var content = content
         content.nextInQuery = FormCoding.encode(content.next)

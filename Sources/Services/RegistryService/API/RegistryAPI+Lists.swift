@@ -62,9 +62,10 @@ struct PageRequest: Sendable {
     ///
     /// Without `n` the whole list is the page, as clients that never look for a second page expect.
     func cut<Element: CustomStringConvertible>(_ list: [Element]) -> (page: [Element], next: Element?) {
-        let rest = last.map { last in
-            list.drop { !last.utf8.lexicographicallyPrecedes("\($0)".utf8) }
-        } ?? list[...]
+        let rest =
+            last.map { last in
+                list.drop { !last.utf8.lexicographicallyPrecedes("\($0)".utf8) }
+            } ?? list[...]
         guard let count else { return (Array(rest), nil) }
         let page = Array(rest.prefix(min(count, limit)))
         return (page, page.count < rest.count ? page.last : nil)
