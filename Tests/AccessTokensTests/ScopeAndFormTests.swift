@@ -8,7 +8,8 @@ import Testing
         #expect(scopes == ["a", "b"] && scopes.description == "a b")
         #expect(scopes.isSubset(of: ["a", "b", "c"]) && !scopes.isSubset(of: ["a"]))
         #expect(
-            ScopeSet(parameter: "a\"b") == nil && ScopeSet(parameter: "a\\b") == nil && ScopeSet(parameter: "é") == nil)
+            ScopeSet(parameter: "a\"b") == nil && ScopeSet(parameter: "a\\b") == nil
+                && ScopeSet(parameter: "é") == nil)
         #expect(try #require(ScopeSet(parameter: "")).isEmpty)
         let json = try JSONEncoder().encode(scopes)
         #expect(String(decoding: json, as: UTF8.self) == "\"a b\"")

@@ -11,8 +11,10 @@ import Testing
 /// Builds with a script in the place of imagebuilder.
 @Suite(.timeLimit(.minutes(2)))
 struct BuildRunnerTests {
-    private static let result =
-        #"{"event":"result","image":"127.0.0.1:5000/shop1/shop1@sha256:ab","digest":"sha256:ab","size":7,"stack":"container","procfile":{"web":"run"},"dryccfile":{},"dockerfile":"FROM x","port":8080}"#
+    private static let result = #"""
+        {"event":"result","image":"127.0.0.1:5000/shop1/shop1@sha256:ab","digest":"sha256:ab","size":7,\#
+        "stack":"container","procfile":{"web":"run"},"dryccfile":{},"dockerfile":"FROM x","port":8080}
+        """#
 
     private struct Bench: Sendable {
         let controller: FakeController

@@ -139,7 +139,8 @@ final class FakeController: Sendable {
         }
         let sha = record["sha"]?.prefix(7) ?? ""
         let header =
-            #""kind":"header","text":"shop1 v\#(run.number)  \#(sha)  by \#(record["receive_user"] ?? "")  (queue 0.0s)""#
+            #""kind":"header","text":"shop1 v\#(run.number)  \#(sha)  "#
+            + #"by \#(record["receive_user"] ?? "")  (queue 0.0s)""#
         append(header, to: run.id)
         return run
     }
@@ -311,10 +312,12 @@ extension FakeController {
             state.runs[index].leaseEnds = .now
             let record = state.runs[index].record
             let reply = """
-                {"fence":\(state.runs[index].fence),"app":"\(record["receive_repo"] ?? "")","user":"ada","sha":"\(record["sha"] ?? "")",
+                {"fence":\(state.runs[index].fence),"app":"\(record["receive_repo"] ?? "")",\
+                "user":"ada","sha":"\(record["sha"] ?? "")",
                 "source_key":"\(record["source_key"] ?? "")","source_digest":"\(record["source_digest"] ?? "")",
                 "repository":"\(state.repository)","tag":"git-12345678","registry_username":"grant",
-                "registry_password":"\(state.registryPassword)","build_env":{"MODE":"test"},"process_types":["web"],"stack":null,
+                "registry_password":"\(state.registryPassword)","build_env":{"MODE":"test"},\
+                "process_types":["web"],"stack":null,
                 "timeout_seconds":600}
                 """
             return Self.json(.ok, reply)
@@ -345,7 +348,8 @@ extension FakeController {
             }
         case "phase":
             append(
-                #""kind":"phase","phase":"\#(body.phase ?? "")","text":\#(Self.quoted(body.text ?? "")),"seconds":\#(body.seconds ?? 0)"#,
+                #""kind":"phase","phase":"\#(body.phase ?? "")","#
+                    + #""text":\#(Self.quoted(body.text ?? "")),"seconds":\#(body.seconds ?? 0)"#,
                 to: id)
         case "result" where text.contains("refuse-me"):
             return Self.json(.badRequest, #"{"dryccfile":["pipeline web.yml: deploy is required"]}"#)

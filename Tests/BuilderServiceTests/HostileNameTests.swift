@@ -72,7 +72,8 @@ struct HostileNameTests {
                 #expect(fixture.controller.runs.last?.record["ref"] == "refs/heads/\(name)")
                 try await fixture.commit([name.filter(\.isLetter): "x"], in: tree)
             }
-            let clone = try await fixture.git(["clone", "-q", "--branch", "größe/日本", fixture.url(), "copy"], key: key)
+            let clone = try await fixture.git(
+                ["clone", "-q", "--branch", "größe/日本", fixture.url(), "copy"], key: key)
             #expect(clone.exit == .code(0), "\(clone.errorText)")
         }
     }

@@ -182,7 +182,8 @@ struct PushTests {
         }) { fixture in
             let key = try await fixture.makeKey()
             let pointer =
-                "version https://git-lfs.github.com/spec/v1\noid sha256:\(String(repeating: "a", count: 64))\nsize 9999\n"
+                "version https://git-lfs.github.com/spec/v1\n"
+                + "oid sha256:\(String(repeating: "a", count: 64))\nsize 9999\n"
             let tree = try await fixture.makeTree(files: [".gitattributes": "*.bin filter=x\n", "model.dat": pointer])
             let push = try await fixture.git(["push", fixture.url(), "main"], key: key, in: tree)
             #expect(push.exit == .code(0), "\(push.errorText)")

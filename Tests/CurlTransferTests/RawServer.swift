@@ -3,7 +3,8 @@ import NIOPosix
 
 /// A peer that says exactly the bytes a test wants, connection by connection.
 ///
-/// `serve` gets the number of the connection, its inbound buffers and its channel; the connection closes when it returns.
+/// `serve` gets the number of the connection, its inbound buffers and its channel;
+/// the connection closes when it returns.
 func withRawServer<Result: Sendable>(
     serve:
         @escaping @Sendable (

@@ -3,8 +3,8 @@ import NIOCore
 import Testing
 
 struct ForwardDecoderTests {
-    /// `["app.web", [[1441588984, {"log": "a"}], [1441588985, {"log": "b"}]], {"chunk": "c1", "size": 2}]`, as written by
-    /// the reference implementation of MessagePack.
+    /// `["app.web", [[1441588984, {"log": "a"}], [1441588985, {"log": "b"}]], {"chunk": "c1", "size": 2}]`,
+    /// as written by the reference implementation of MessagePack.
     private static let forward = bytes(
         "93a76170702e7765629292ce55ece6f881a36c6f67a16192ce55ece6f981a36c6f67a16282a56368756e6ba26331a473697a6502")
     /// `["app.web", 1441588984, {"log": "a"}, {"chunk": "c2"}]`

@@ -126,7 +126,8 @@ struct BuildTests {
     @Test func outputIsMadePlain() async throws {
         try await withBuildHost { host in
             let step =
-                #"RUN printf 'red \033[31mtext\033[0m\n'; printf 'bad \377 byte\n'; printf '10%%\r90%%\n'; seq -s , 1 20000"#
+                #"RUN printf 'red \033[31mtext\033[0m\n'; printf 'bad \377 byte\n'; "#
+                + #"printf '10%%\r90%%\n'; seq -s , 1 20000"#
             let build = try await host.build(["Dockerfile": "FROM docker.io/library/busybox:latest\n\(step)\n"])
             #expect(build.exit == .code(0), "\(build.log)")
             #expect(build.lines.contains("red text"))

@@ -16,7 +16,8 @@ struct LogFolder {
         container = "\(pods)/\(app)_\(pod)_1/\(app)-web"
         try FileManager.default.createDirectory(atPath: container, withIntermediateDirectories: true)
         let metadata =
-            #"{"app":"\#(app)","namespace":"\#(app)","pod":"\#(pod)","type":"web","version":"v1","container":"\#(app)-web"}"#
+            #"{"app":"\#(app)","namespace":"\#(app)","pod":"\#(pod)","#
+            + #""type":"web","version":"v1","container":"\#(app)-web"}"#
         try Data(metadata.utf8).write(to: URL(filePath: "\(pods)/\(app)_\(pod)_1/metadata.json"))
     }
 

@@ -91,10 +91,12 @@ struct LogRoutesTests {
 
     @Test func eventsOfTheControllerAreStored() async throws {
         let body = """
-            {"app":"shop","time":"2026-01-02T03:04:05Z","source":"drycc[controller]","level":"INFO","text":"config updated"}
+            {"app":"shop","time":"2026-01-02T03:04:05Z","source":"drycc[controller]","level":"INFO",\
+            "text":"config updated"}
 
             not json
-            {"log":"hi\\n","stream":"stderr","kubernetes":{"namespace_name":"shop","pod_name":"a","labels":{"type":"web"}}}
+            {"log":"hi\\n","stream":"stderr","kubernetes":{"namespace_name":"shop","pod_name":"a",\
+            "labels":{"type":"web"}}}
             {"app":"../etc","text":"x"}
             """
         try await Self.app(LogStore()).test(.router) { client in

@@ -163,7 +163,8 @@ struct AuthorizationCodeTests {
                     let count = try await site.count(
                         """
                         SELECT count(*) AS count FROM \(identifier: table) t
-                        WHERE strpos(t::text, \(secret)) > 0 OR strpos(t::text, encode(\(secret)::text::bytea, 'hex')) > 0
+                        WHERE strpos(t::text, \(secret)) > 0
+                            OR strpos(t::text, encode(\(secret)::text::bytea, 'hex')) > 0
                         """)
                     #expect(count == 0)
                 }

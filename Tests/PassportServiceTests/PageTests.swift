@@ -220,7 +220,8 @@ struct PageTests {
                 "/oauth/logout/?id_token_hint=\(hint)x&post_logout_redirect_uri=http%3A%2F%2Fevil.test%2F")
             #expect(evil.status == .ok && evil.location == nil)
             let out = try await browser.get(
-                "/oauth/logout/?id_token_hint=\(hint)&post_logout_redirect_uri=http%3A%2F%2Fdrycc.example.test%2Fbye&state=s"
+                "/oauth/logout/?id_token_hint=\(hint)"
+                    + "&post_logout_redirect_uri=http%3A%2F%2Fdrycc.example.test%2Fbye&state=s"
             )
             #expect(out.location == "http://drycc.example.test/bye?state=s")
             #expect(try await browser.get("/user/account").status == .seeOther)

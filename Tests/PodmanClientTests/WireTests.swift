@@ -43,7 +43,8 @@ struct WireTests {
     @Test func limitsAreReadFromTheKernel() {
         let limits = ResourceLimits(
             parsing:
-                "Limit   Soft Hard Units\nMax processes   96365  96365  processes\nMax open files  1024  unlimited files\n"
+                "Limit   Soft Hard Units\nMax processes   96365  96365  processes\n"
+                + "Max open files  1024  unlimited files\n"
         )
         #expect(limits.processes == 96365)
         #expect(limits.openFiles == Int(Int32.max))

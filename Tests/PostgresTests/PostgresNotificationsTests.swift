@@ -29,7 +29,10 @@ struct PostgresNotificationsTests {
             try await pool.execute("SELECT pg_notify('b', 'x')")
             #expect(await second.next() == .message(payload: "x"))
             let count: Int = try await pool.query(
-                "SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = 'workflow-listen' AND datname = current_database()"
+                """
+                SELECT count(*) AS n FROM pg_stat_activity
+                WHERE application_name = 'workflow-listen' AND datname = current_database()
+                """
             ).one().decode("n")
             #expect(count == 1)
         }

@@ -21,7 +21,8 @@ package import ServiceRuntime
 /// | `REGISTRY_HOST` | the registry's `host:port` in image names, `127.0.0.1:5000` |
 /// | `REGISTRY_TOKEN_SERVICE`, `REGISTRY_TOKEN_ISSUER` | `workflow-registry`, `workflow-controller` |
 /// | `REGISTRY_TOKEN_PRIVATE_KEY` | secret; PEM of the ES256 key that signs registry tokens, or a path in `…_FILE` |
-/// | `THROTTLE_ANONYMOUS`, `THROTTLE_LOGIN`, `THROTTLE_USER` | requests a minute and caller, 120, 240, 600; 0 is no limit |
+/// | `THROTTLE_ANONYMOUS`, `THROTTLE_LOGIN` | requests a minute and caller, 120, 240; 0 is no limit |
+/// | `THROTTLE_USER` | requests a minute and caller, 600; 0 is no limit |
 /// | `USER_CACHE_SECONDS` | how long a bearer token's user is believed, 300 |
 package struct ControllerConfiguration: Sendable {
     package let databaseURL: Secret

@@ -29,7 +29,8 @@ package enum PassportCommand {
         case let other:
             await ServiceProcess.command(name: "passport") { _, _ in
                 throw CommandError(
-                    "unknown command \(other): use serve, migrate, create-admin, create-user, set-password or rotate-keys"
+                    "unknown command \(other): "
+                        + "use serve, migrate, create-admin, create-user, set-password or rotate-keys"
                 )
             }
         }

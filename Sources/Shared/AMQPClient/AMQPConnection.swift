@@ -44,8 +44,8 @@ package final class AMQPConnection: Sendable {
     /// publish, whose end is bounded by the connection's limit.
     /// - Parameters:
     ///   - isMandatory: whether a message that reaches no queue is an error.
-    /// - Throws: `.unroutable` for a mandatory message without a queue; an error whose ``AMQPError/isRetryable`` is true
-    ///   when the broker was away, went away or did not answer: the message may have been taken then.
+    /// - Throws: `.unroutable` for a mandatory message without a queue; an error whose ``AMQPError/isRetryable`` is
+    ///   true when the broker was away, went away or did not answer: the message may have been taken then.
     package func publish(
         exchange: String = "", routingKey: String, body: [UInt8], properties: AMQPProperties = AMQPProperties(),
         isMandatory: Bool = true

@@ -2,8 +2,8 @@ import Synchronization
 
 /// A subscription to a queue: an endless sequence of deliveries that survives reconnects.
 ///
-/// At most `prefetch` deliveries are unsettled at a time, so its buffer is bounded by the broker. Deliveries from before
-/// a reconnect that were not taken yet are skipped, since the broker delivers them again. Has one reader.
+/// At most `prefetch` deliveries are unsettled at a time, so its buffer is bounded by the broker. Deliveries from
+/// before a reconnect that were not taken yet are skipped, since the broker delivers them again. Has one reader.
 package final class AMQPConsumer: AsyncSequence, Sendable {
     package typealias Element = AMQPDelivery
 

@@ -10,7 +10,8 @@ package protocol TokenContext: RequestContext {
 
 /// Checks the bearer token of a request, if it has one, and puts it into the context.
 ///
-/// A request without an `Authorization: Bearer` header passes as anonymous; one with a token that is not good ends here.
+/// A request without an `Authorization: Bearer` header passes as anonymous;
+/// one with a token that is not good ends here.
 package struct BearerAuthentication<Context: TokenContext>: RouterMiddleware {
     private let verifier: AccessTokenVerifier
 
@@ -58,7 +59,8 @@ package struct ScopePolicy: Sendable, Hashable {
 
 /// Lets only requests pass whose token has a scope; place it on a route group.
 ///
-/// With a verifier it checks the token itself, for contexts of any kind; without, it relies on ``BearerAuthentication``.
+/// With a verifier it checks the token itself, for contexts of any kind;
+/// without, it relies on ``BearerAuthentication``.
 package struct RequireScope<Context: RequestContext>: RouterMiddleware {
     private let policy: ScopePolicy
     private let token: @Sendable (Request, Context) async throws -> VerifiedToken?

@@ -6,7 +6,8 @@ package import PlatformModel
 
 /// This process's own access token, obtained with its client id and secret and kept until shortly before its end.
 ///
-/// Concurrent callers share one request. When the token endpoint is away, a token that is still good goes on being used.
+/// Concurrent callers share one request.
+/// When the token endpoint is away, a token that is still good goes on being used.
 package actor ClientCredentialsSource {
     private struct Held {
         let token: String

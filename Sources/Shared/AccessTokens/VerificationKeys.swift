@@ -7,8 +7,8 @@ package struct VerificationKeys: Sendable {
     private let collection: JWTKeyCollection
     private let algorithms: [String: KeyAlgorithm]
 
-    /// Takes the keys that can check signatures; keys of unknown kinds or without id are left out, so that an issuer may
-    /// publish newer kinds.
+    /// Takes the keys that can check signatures; keys of unknown kinds or without id are left out,
+    /// so that an issuer may publish newer kinds.
     package init(_ keys: [JSONWebKey]) async {
         let collection = JWTKeyCollection()
         var algorithms: [String: KeyAlgorithm] = [:]

@@ -6,8 +6,8 @@ extension CommandRunner {
     /// Runs a server until it ends by itself or the calling task is cancelled; its output is appended to a file.
     ///
     /// The command's deadline and output limit do not apply. The server leads a session of its own and writes to the
-    /// file itself, so it goes on when this process is killed. On cancellation it gets `stopSignal`, and what is left of
-    /// its process group after the command's grace gets SIGKILL.
+    /// file itself, so it goes on when this process is killed. On cancellation it gets `stopSignal`,
+    /// and what is left of its process group after the command's grace gets SIGKILL.
     /// - Parameter onStart: called once with the server's identity, before the waiting begins.
     package static func runServer(
         _ command: Command, log path: String, stopSignal: Int32 = SIGTERM,

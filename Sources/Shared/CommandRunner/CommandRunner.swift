@@ -4,8 +4,8 @@ import SystemPackage
 
 /// Runs other programs: argument arrays, explicit environment, bounded output, a deadline, and no orphans.
 ///
-/// Each program leads a session of its own. When the deadline passes or the calling task is cancelled, its process group
-/// gets SIGTERM and, after the command's grace, SIGKILL.
+/// Each program leads a session of its own. When the deadline passes or the calling task is cancelled,
+/// its process group gets SIGTERM and, after the command's grace, SIGKILL.
 package enum CommandRunner {
     /// Runs `command` to its end and keeps its output.
     ///
@@ -89,7 +89,8 @@ package enum CommandRunner {
         }
     }
 
-    /// Writes the whole input. A program may end, or close its input, before it has read everything: that is its affair.
+    /// Writes the whole input.
+    /// A program may end, or close its input, before it has read everything: that is its affair.
     private static func feed(_ bytes: [UInt8], to writer: StandardInputWriter) async {
         do {
             if !bytes.isEmpty { _ = try await writer.write(bytes) }

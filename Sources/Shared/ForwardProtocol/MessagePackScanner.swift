@@ -2,7 +2,8 @@ package import NIOCore
 
 /// Finds the end of one MessagePack value in bytes that arrive piece by piece, without looking at any byte twice.
 ///
-/// Never recurses and allocates at most one counter per nesting level, so hostile input costs no more than honest input.
+/// Never recurses and allocates at most one counter per nesting level,
+/// so hostile input costs no more than honest input.
 package struct MessagePackScanner: Sendable {
     package static let depthLimit = 32
 

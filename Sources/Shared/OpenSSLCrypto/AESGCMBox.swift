@@ -39,7 +39,8 @@ package struct AESGCMBox: Sendable {
         try self.init(key: Base64.decode(base64Key))
     }
 
-    /// Seals `plain`; `associated` is not stored and must be given again to open, so a value cannot be moved to another row.
+    /// Seals `plain`; `associated` is not stored and must be given again to open,
+    /// so a value cannot be moved to another row.
     package func seal(
         _ plain: some Sequence<UInt8>, associated: some Sequence<UInt8> = [UInt8]()
     ) throws(CryptoError) -> [UInt8] {

@@ -69,8 +69,8 @@ extension PodmanClient {
     ///
     /// `body` talks to the command. When it returns before the command ends, the connection closes: a command with
     /// input sees the end of it, and its exit code is reported if it ends within a second, else nil.
-    /// - Throws: ``PodmanError``: `.notFound`, `.wrongState` when the container does not run, `.failed` when the command
-    ///   cannot be started.
+    /// - Throws: ``PodmanError``: `.notFound`, `.wrongState` when the container does not run,
+    ///   `.failed` when the command cannot be started.
     package func withExec(
         in container: String, _ specification: ExecSpecification,
         _ body: @escaping @Sendable (ExecSession) async throws -> Void

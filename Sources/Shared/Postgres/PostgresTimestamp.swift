@@ -11,7 +11,8 @@ enum PostgresTimestamp {
         let era = year > 0 ? "" : " BC"
         let shownYear = padded(year > 0 ? year : 1 - year, 4)
         return
-            "\(shownYear)-\(padded(month, 2))-\(padded(day, 2)) \(clock.joined(separator: ":")).\(padded(fraction, 6))+00\(era)"
+            "\(shownYear)-\(padded(month, 2))-\(padded(day, 2)) "
+            + "\(clock.joined(separator: ":")).\(padded(fraction, 6))+00\(era)"
     }
 
     /// Reads `2026-05-10 16:08:09.123456+00`, with any offset; nil for anything else, infinity and BC included.

@@ -33,7 +33,8 @@ package struct LeaseStore: Sendable {
             """
             INSERT INTO leases (key, holder, fence, expires)
             VALUES (\(key), \(holder), 1, now() + make_interval(secs => \(time.inSeconds)))
-            ON CONFLICT (key) DO UPDATE SET holder = excluded.holder, fence = leases.fence + 1, expires = excluded.expires
+            ON CONFLICT (key) DO UPDATE
+                SET holder = excluded.holder, fence = leases.fence + 1, expires = excluded.expires
             WHERE leases.expires <= now()
             RETURNING fence
             """)

@@ -4,8 +4,8 @@ import ConcurrencyPrimitives
 /// Gives a queue new properties, which brokers allow only by making it anew.
 ///
 /// Its messages wait meanwhile in a queue beside it that hands them back by itself, so a crash at any point loses
-/// nothing: either the old queue is still there and the next start begins again, or the new one is filling up. New tasks
-/// find no queue for a moment and stay in the outbox.
+/// nothing: either the old queue is still there and the next start begins again, or the new one is filling up.
+/// New tasks find no queue for a moment and stay in the outbox.
 struct QueueReplacement: Sendable {
     /// The queue is still in use by something that does not know its new properties.
     struct InUse: Error, CustomStringConvertible {

@@ -11,9 +11,9 @@ import ServiceLifecycle
 /// there before its delivery is settled, so that a crash in between doubles a task and never loses it.
 ///
 /// A task may therefore come twice, after a crash of this process, of the broker or of the publisher: handlers read the
-/// rows, and do again only what the rows still ask for. Two things never happen: the same task twice at one time in this
-/// process, since a delivery that comes again while its task is in work takes the place of the first; and a task handed
-/// out again and again without a pause.
+/// rows, and do again only what the rows still ask for. Two things never happen: the same task twice at one time
+/// in this process, since a delivery that comes again while its task is in work takes the place of the first;
+/// and a task handed out again and again without a pause.
 package struct TaskConsumer: Service {
     private let connection: AMQPConnection
     private let queue: String

@@ -45,9 +45,9 @@ struct TaskDesk: Sendable {
 
     /// Publishes a message and settles the delivery it came from, in this order.
     ///
-    /// As long as the broker does not take the message the delivery is kept, with growing pauses; given back it would only
-    /// come again at once. A queue that is missing is declared again. With the connection the delivery is gone as well:
-    /// the broker hands the task out again.
+    /// As long as the broker does not take the message the delivery is kept, with growing pauses;
+    /// given back it would only come again at once. A queue that is missing is declared again.
+    /// With the connection the delivery is gone as well: the broker hands the task out again.
     @discardableResult
     private func send(
         _ delivery: AMQPDelivery, to queue: String, body: [UInt8], properties: AMQPProperties

@@ -22,8 +22,8 @@ package struct TaskTopology: Sendable, Equatable {
     /// How long a new queue rests before it takes tasks.
     package let settling: Duration
 
-    /// - Parameter settling: RabbitMQ 3 writes a new quorum queue's name to the disk up to a second later, and a queue whose
-    ///   name a crash took has lost its messages.
+    /// - Parameter settling: RabbitMQ 3 writes a new quorum queue's name to the disk up to a second later,
+    ///   and a queue whose name a crash took has lost its messages.
     package init(
         queues: [String], delays: [Duration] = standardDelays, deliveryLimit: Int = standardDeliveryLimit,
         settling: Duration = .milliseconds(1_500)

@@ -9,8 +9,8 @@ package struct WebSocketConnection: Sendable {
     package let request: WebSocketRequest
     /// The messages of the peer in order; ends when the peer closes, the connection breaks or the server shuts down.
     ///
-    /// Iterate once. While nobody reads, the peer is stopped by back-pressure after a few messages; once the iterator is
-    /// gone further messages are thrown away. A handler that never reads calls ``discardMessages()``.
+    /// Iterate once. While nobody reads, the peer is stopped by back-pressure after a few messages; once the iterator
+    /// is gone further messages are thrown away. A handler that never reads calls ``discardMessages()``.
     package let messages: WebSocketMessages
     private let session: NIOLoopBound<WebSocketSessionHandler>
     private let closed: EventLoopFuture<Void>

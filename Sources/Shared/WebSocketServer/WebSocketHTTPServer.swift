@@ -8,8 +8,8 @@ import NIOHTTPTypesHTTP1
 
 /// An HTTP/1.1 server channel on which any request of a connection may become a websocket.
 ///
-/// Made for `Application(router:server:)` by ``HTTPServerBuilder/webSocket(configuration:decide:)``. Requests with other
-/// `Upgrade` headers are answered by the router as if they had none.
+/// Made for `Application(router:server:)` by ``HTTPServerBuilder/webSocket(configuration:decide:)``.
+/// Requests with other `Upgrade` headers are answered by the router as if they had none.
 package struct WebSocketHTTPServer: HTTPChannelHandler {
     /// Decides about a request for a websocket; may ask a database. Cancelled when the connection is gone.
     package typealias Decide = @Sendable (WebSocketRequest) async throws -> WebSocketDecision
@@ -112,7 +112,8 @@ package struct WebSocketHTTPServer: HTTPChannelHandler {
 }
 
 extension HTTPServerBuilder {
-    /// An HTTP/1.1 server whose requests may become websockets: `Application(router: router, server: .webSocket { … })`.
+    /// An HTTP/1.1 server whose requests may become websockets:
+    /// `Application(router: router, server: .webSocket { … })`.
     package static func webSocket(
         configuration: WebSocketConfiguration = .init(),
         decide: @escaping WebSocketHTTPServer.Decide

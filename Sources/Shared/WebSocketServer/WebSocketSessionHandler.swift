@@ -4,7 +4,8 @@ import NIOWebSocket
 
 /// Speaks RFC 6455 on one upgraded channel: joins fragments, answers pings, watches the peer and closes in order.
 ///
-/// Lives on the event loop of its channel. Sits before the HTTP handlers, which see nothing once the channel is upgraded.
+/// Lives on the event loop of its channel.
+/// Sits before the HTTP handlers, which see nothing once the channel is upgraded.
 final class WebSocketSessionHandler: ChannelDuplexHandler {
     typealias InboundIn = WebSocketFrame
     typealias OutboundIn = Never

@@ -8,8 +8,8 @@ import Testing
 extension APITests {
     /// Every route × caller × own or foreign object, on the router as it is served: nothing succeeds that should not.
     ///
-    /// The routes come from the router itself, so that one added without a policy fails, and so does one about something
-    /// that belongs to somebody when ``AccessWorld/objects`` does not say to whom.
+    /// The routes come from the router itself, so that one added without a policy fails,
+    /// and so does one about something that belongs to somebody when ``AccessWorld/objects`` does not say to whom.
     @Suite struct AccessMatrixTests {
         @Test func everyCallerGetsWhatThePolicySaysAndNoMore() async throws {
             try await withAPI { api in

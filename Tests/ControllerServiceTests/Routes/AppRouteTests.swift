@@ -35,11 +35,17 @@ extension APITests {
         private static let badApps = [
             (
                 #"{"id":"x","workspace":"acme1"}"#, "id",
-                "App name must start with an alphabetic character, cannot end with a hyphen and can only contain a-z (lowercase), 0-9 and hyphens."
+                """
+                App name must start with an alphabetic character, cannot end with a hyphen and can only contain \
+                a-z (lowercase), 0-9 and hyphens.
+                """
             ),
             (
                 #"{"id":"../etc","workspace":"acme1"}"#, "id",
-                "App name must start with an alphabetic character, cannot end with a hyphen and can only contain a-z (lowercase), 0-9 and hyphens."
+                """
+                App name must start with an alphabetic character, cannot end with a hyphen and can only contain \
+                a-z (lowercase), 0-9 and hyphens.
+                """
             ),
             (#"{"id":"drycc-foo","workspace":"acme1"}"#, "id", "drycc-foo is a reserved name."),
             (#"{"id":"myapp","workspace":"acme1"}"#, "id", "Application with this id already exists."),

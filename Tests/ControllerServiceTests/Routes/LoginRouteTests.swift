@@ -139,7 +139,10 @@ extension APITests {
             try await withAPI { api in
                 let ada = try await api.signUp("ada", id: 7)
                 let rows = try await api.database.query(
-                    "SELECT count(*) AS found FROM tokens WHERE tokens::text LIKE '%access-ada%' OR tokens::text LIKE \("%\(ada)%")"
+                    """
+                    SELECT count(*) AS found FROM tokens
+                    WHERE tokens::text LIKE '%access-ada%' OR tokens::text LIKE \("%\(ada)%")
+                    """
                 )
                 #expect(try rows.one().decode("found", as: Int.self) == 0)
             }

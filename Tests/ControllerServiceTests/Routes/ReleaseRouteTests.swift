@@ -13,14 +13,18 @@ extension APITests {
                 try await api.makeApp(as: ada)
                 let build = try await api.call(
                     .post, "/v2/apps/myapp/build/",
-                    #"{"image":"registry.example.com/team/app:1","stack":"container","procfile":{"web":"./server"},"sha":""}"#,
+                    #"""
+                    {"image":"registry.example.com/team/app:1","stack":"container",\#
+                    "procfile":{"web":"./server"},"sha":""}
+                    """#,
                     as: ada)
                 #expect(build.status == 201)
                 try expectJSON(
                     build,
                     """
                     {"app":"myapp","image":"registry.example.com/team/app:1","stack":"container","sha":"",
-                     "procfile":{"web":"./server"},"dryccfile":{},"dockerfile":"","created":"*","updated":"*","uuid":"*"}
+                     "procfile":{"web":"./server"},"dryccfile":{},"dockerfile":"",\
+                    "created":"*","updated":"*","uuid":"*"}
                     """)
                 let list = try await api.call(.get, "/v2/apps/myapp/releases/", as: ada)
                 let newest = try #require(try list.json["results"]?.arrayValue?.first)

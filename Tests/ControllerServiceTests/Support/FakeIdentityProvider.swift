@@ -30,7 +30,8 @@ final class FakeIdentityProvider: IdentityProvider {
     }
 
     func authorizationURL(for login: BrowserLogin) async throws -> String {
-        "http://passport.test/oauth/authorize/?state=\(login.state)&nonce=\(login.nonce)&redirect_uri=\(login.redirectURI)"
+        "http://passport.test/oauth/authorize/?state=\(login.state)&nonce=\(login.nonce)"
+            + "&redirect_uri=\(login.redirectURI)"
     }
 
     /// A code is the name of the person who signed in.

@@ -24,7 +24,8 @@ struct KeyDirectory: SSHAuthorizer {
     func refusal(of keys: [SSHOfferedKey]) -> String {
         guard !keys.isEmpty else {
             return
-                "Workflow takes SSH keys only and none was offered. Add one with: drycc keys add ~/.ssh/id_ed25519.pub\n"
+                "Workflow takes SSH keys only and none was offered. "
+                + "Add one with: drycc keys add ~/.ssh/id_ed25519.pub\n"
         }
         let list = keys.prefix(5).map { "  \($0.type) \($0.sha256)\n" }.joined()
         return "Workflow does not know any key your SSH client offered:\n\(list)"

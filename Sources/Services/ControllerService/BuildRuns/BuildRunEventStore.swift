@@ -21,8 +21,8 @@ struct BuildRunEventStore: Sendable {
                 WHERE uuid = \(run) RETURNING next_sequence - \(events.count) AS first
             ), written AS (
                 INSERT INTO build_run_events (build_run, sequence, kind, phase, text, seconds, state, exit)
-                SELECT \(run), numbered.first + line.ordinality::int - 1, line.kind, line.phase, line.text, line.seconds,
-                    line.state, line.exit
+                SELECT \(run), numbered.first + line.ordinality::int - 1, line.kind, line.phase, line.text,
+                    line.seconds, line.state, line.exit
                 FROM numbered, unnest(\(events.map(\.kind.rawValue))::text[], \(events.map(\.phase))::text[],
                     \(events.map(\.text))::text[], \(events.map(\.seconds))::float8[],
                     \(events.map { $0.state?.rawValue })::text[], \(events.map(\.exit))::int[])

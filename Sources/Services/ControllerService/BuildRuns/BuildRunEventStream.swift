@@ -7,8 +7,8 @@ import ServiceHTTP
 
 /// The lines of one run as newline-delimited JSON: those there are, then those to come, until the run has ended.
 ///
-/// Woken by notifications, and by a clock every ten seconds, when it also writes a heartbeat. It ends with the run, with
-/// the client's connection, or when the row is gone with its app.
+/// Woken by notifications, and by a clock every ten seconds, when it also writes a heartbeat.
+/// It ends with the run, with the client's connection, or when the row is gone with its app.
 struct BuildRunEventStream: Sendable {
     private static let batch = 500
     private static let heartbeat = Duration.seconds(10)

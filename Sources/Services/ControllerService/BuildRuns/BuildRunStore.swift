@@ -159,7 +159,8 @@ struct BuildRunStore: Sendable {
         try first(
             try await executor.query(
                 """
-                UPDATE build_runs SET lease_expires = now() + make_interval(secs => \(Self.leaseSeconds)), updated = now()
+                UPDATE build_runs SET lease_expires = now() + make_interval(secs => \(Self.leaseSeconds)),
+                    updated = now()
                 WHERE uuid = \(uuid) AND fence = \(fence) AND state IN ('building', 'publishing')
                 RETURNING \(sql: Self.columns)
                 """))

@@ -23,7 +23,8 @@ struct ConfigValue: Hashable, Sendable {
 
 /// Everything a release says about its processes besides their image: environment, limits, probes and so on.
 ///
-/// All maps are keyed by process type. Values and registry passwords are secrets: the type describes itself without them.
+/// All maps are keyed by process type.
+/// Values and registry passwords are secrets: the type describes itself without them.
 struct ConfigDocument: Equatable, Sendable {
     var values: [ConfigValue] = []
     var valuesRefs: [String: [String]] = [:]

@@ -30,7 +30,8 @@ struct DeployStore: Sendable {
     ) async throws(PostgresError) {
         try await transaction.execute(
             """
-            UPDATE apps SET live_release = \(release), observed_generation = greatest(observed_generation, \(generation))
+            UPDATE apps SET live_release = \(release),
+                observed_generation = greatest(observed_generation, \(generation))
             WHERE uuid = \(app)
             """)
     }

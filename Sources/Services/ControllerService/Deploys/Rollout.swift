@@ -51,11 +51,11 @@ struct Rollout: Sendable {
     /// How long the edge may take to confirm new routes before old processes are stopped regardless.
     private static let switchLimit = Duration.seconds(10)
 
-    /// Returns once the new processes have taken over; the old ones it returns go with ``stop(_:)``. When nobody comes to
-    /// that, they are found again as surplus.
+    /// Returns once the new processes have taken over; the old ones it returns go with ``stop(_:)``.
+    /// When nobody comes to that, they are found again as surplus.
     ///
-    /// - Throws: ``EngineError`` when the new processes cannot be had, ``Superseded`` when they are not wanted any more;
-    ///   what was started for them is gone again.
+    /// - Throws: ``EngineError`` when the new processes cannot be had, ``Superseded`` when they are not wanted any
+    ///   more; what was started for them is gone again.
     func run(_ order: Order) async throws -> Draining {
         let (app, progress) = (order.app, order.progress)
         let present = try await engine.pods(of: app.id).filter { $0.processType != .run }

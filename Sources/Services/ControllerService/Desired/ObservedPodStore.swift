@@ -8,7 +8,8 @@ struct ObservedPod: Sendable, Equatable {
     var app: UUID
     var ptype: String
     var release: Int
-    /// The word shown to users: `initializing`, `creating`, `starting`, `up`, `terminating`, `down`, `crashed`, `error`.
+    /// The word shown to users: `initializing`, `creating`, `starting`, `up`,
+    /// `terminating`, `down`, `crashed`, `error`.
     var state: String
     var isReady: Bool
     var restarts: Int

@@ -31,7 +31,8 @@ struct UserStore: Sendable {
             """)
         let rows = try await executor.query(
             """
-            INSERT INTO users (id, username, email, email_verified, first_name, last_name, is_staff, is_superuser, is_active)
+            INSERT INTO users (id, username, email, email_verified, first_name,
+                last_name, is_staff, is_superuser, is_active)
             VALUES (\(info.id), \(info.username), \(info.email), \(info.emailVerified), \(info.firstName),
                 \(info.lastName), \(info.isStaff), \(info.isSuperuser), \(info.isActive))
             ON CONFLICT (id) DO UPDATE SET username = excluded.username, email = excluded.email,

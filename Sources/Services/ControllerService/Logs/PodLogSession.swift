@@ -8,8 +8,8 @@ import WebSocketServer
 
 /// Sends what a pod wrote over a websocket, in the frames the command line expects.
 ///
-/// The client's first text frame says what it wants. Without `follow` the whole text goes out in one text frame; with it
-/// chunks that end at line ends go out in binary frames until the log ends or the client leaves.
+/// The client's first text frame says what it wants. Without `follow` the whole text goes out in one text frame;
+/// with it chunks that end at line ends go out in binary frames until the log ends or the client leaves.
 struct PodLogSession: Sendable {
     private static let requestTimeout = Duration.seconds(30)
     /// More than this is sent in several frames, so that a chatty pod cannot fill the memory.

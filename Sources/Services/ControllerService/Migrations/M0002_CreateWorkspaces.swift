@@ -20,7 +20,8 @@ enum M0002_CreateWorkspaces {
                 id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
                 workspace uuid NOT NULL REFERENCES workspaces (uuid) ON DELETE CASCADE,
                 owner bigint NOT NULL REFERENCES users (id),
-                role text NOT NULL CONSTRAINT workspace_members_role_check CHECK (role IN ('admin', 'member', 'viewer')),
+                role text NOT NULL CONSTRAINT workspace_members_role_check \
+            CHECK (role IN ('admin', 'member', 'viewer')),
                 alerts boolean NOT NULL DEFAULT true,
                 created timestamptz NOT NULL DEFAULT now(),
                 updated timestamptz NOT NULL DEFAULT now(),

@@ -2,7 +2,8 @@ import Postgres
 
 /// Apps with their builds, configs, releases, settings, domains and services.
 ///
-/// A config's values and registry passwords are sealed; `generation` counts every change of what an app should look like.
+/// A config's values and registry passwords are sealed;
+/// `generation` counts every change of what an app should look like.
 enum M0003_CreateApps {
     static let migration = Migration(
         number: 3,

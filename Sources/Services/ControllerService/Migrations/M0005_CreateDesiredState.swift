@@ -2,8 +2,8 @@ import Postgres
 
 /// What should run, what does run, and what the edge was told.
 ///
-/// The API writes `deployments`; the worker writes `endpoints`, `observed_pods`, `app_events` and a deployment's outcome.
-/// A change of anything the routing table is made of announces itself on channel `routing`.
+/// The API writes `deployments`; the worker writes `endpoints`, `observed_pods`, `app_events` and a deployment's
+/// outcome. A change of anything the routing table is made of announces itself on channel `routing`.
 enum M0005_CreateDesiredState {
     static let migration = Migration(
         number: 5,

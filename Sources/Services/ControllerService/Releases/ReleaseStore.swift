@@ -71,8 +71,9 @@ struct ReleaseStore: Sendable {
             try await executor.query(
                 """
                 SELECT \(sql: Self.columns) FROM releases
-                WHERE app = \(app) AND version <> \(release?.value ?? 0) AND (NOT failed AND state = 'succeed' OR NOT coalesce((
-                    SELECT autorollback FROM app_settings WHERE app = \(app) ORDER BY sequence DESC LIMIT 1), true))
+                WHERE app = \(app) AND version <> \(release?.value ?? 0)
+                    AND (NOT failed AND state = 'succeed' OR NOT coalesce((
+                        SELECT autorollback FROM app_settings WHERE app = \(app) ORDER BY sequence DESC LIMIT 1), true))
                 ORDER BY version DESC LIMIT 1
                 """))
     }
@@ -123,7 +124,8 @@ struct ReleaseStore: Sendable {
         try await transaction.execute(
             """
             UPDATE releases SET state = \(condition.state), failed = \(condition.state == .crashed),
-                exception = \(condition.exception), conditions = jsonb_build_array(\(json: condition)::jsonb) || conditions,
+                exception = \(condition.exception),
+                conditions = jsonb_build_array(\(json: condition)::jsonb) || conditions,
                 updated = now()
             WHERE uuid = \(release)
             """)

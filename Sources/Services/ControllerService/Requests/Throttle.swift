@@ -3,8 +3,8 @@ import Synchronization
 
 /// Limits how often one caller may ask, over a sliding minute.
 ///
-/// Kept per process: several replicas together allow as many times more. At most ``callerLimit`` callers are remembered;
-/// beyond that the ones that have been quiet longest are forgotten.
+/// Kept per process: several replicas together allow as many times more.
+/// At most ``callerLimit`` callers are remembered; beyond that the ones that have been quiet longest are forgotten.
 final class Throttle: Sendable {
     /// Requests a minute; 0 means no limit.
     struct Rates: Sendable, Equatable {

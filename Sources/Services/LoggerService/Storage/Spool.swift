@@ -6,9 +6,9 @@ import SystemPackage
 
 /// An append-only record of what the store was told, in numbered files of one directory.
 ///
-/// Written before the store answers, without waiting for the disk: it survives the end of the process in any way, and of
-/// the machine but for the last moments. When it has grown far beyond what the store holds, it is replaced by a snapshot.
-/// Used by one store alone; a lock on the directory keeps a second process out.
+/// Written before the store answers, without waiting for the disk: it survives the end of the process in any way,
+/// and of the machine but for the last moments. When it has grown far beyond what the store holds,
+/// it is replaced by a snapshot. Used by one store alone; a lock on the directory keeps a second process out.
 package final class Spool {
     private static let headerSize = 12
 

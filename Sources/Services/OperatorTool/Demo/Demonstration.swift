@@ -53,7 +53,8 @@ struct Demonstration: Sendable {
         try await push(repository)
         try await fetch()
         Console.say(
-            "\nDone after \(ProgressEvent.seconds((clock.now - began).milliseconds)): \(names.url("\(Self.app).\(settings.domain)"))"
+            "\nDone after \(ProgressEvent.seconds((clock.now - began).milliseconds)): "
+                + "\(names.url("\(Self.app).\(settings.domain)"))"
         )
     }
 

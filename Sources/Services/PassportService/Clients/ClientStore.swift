@@ -7,7 +7,8 @@ struct ClientStore: Sendable {
     func client(id: String, in executor: some SQLExecutor) async throws -> Client? {
         let rows = try await executor.query(
             """
-            SELECT id, name, secret_hash, redirect_uris, post_logout_redirect_uris, grants, scopes, confidential, first_party
+            SELECT id, name, secret_hash, redirect_uris, post_logout_redirect_uris, grants, scopes,
+                confidential, first_party
             FROM clients WHERE id = \(id)
             """)
         return try rows.first.map(Self.client)

@@ -31,8 +31,8 @@ struct RedirectURI: Sendable, Hashable {
         guard port.isEmpty || port.first == ":" && UInt16(port.dropFirst()) != nil else { return nil }
     }
 
-    /// Whether this registered URI admits `candidate`: the same text, or, for loopback addresses, the same text but for the
-    /// port (RFC 8252 section 7.3).
+    /// Whether this registered URI admits `candidate`: the same text, or, for loopback addresses,
+    /// the same text but for the port (RFC 8252 section 7.3).
     func admits(_ candidate: RedirectURI) -> Bool {
         if candidate.text == text { return true }
         return isLoopback && candidate.isLoopback && scheme == "http" && candidate.scheme == "http"

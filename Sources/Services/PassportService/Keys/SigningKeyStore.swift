@@ -42,7 +42,8 @@ struct SigningKeyStore: Sendable {
         }
     }
 
-    /// Adds a key of each kind that signs from `signsFrom` on, and lets the older ones be published until `publishedUntil`.
+    /// Adds a key of each kind that signs from `signsFrom` on,
+    /// and lets the older ones be published until `publishedUntil`.
     /// - Returns: the ids of the new keys.
     func rotate(
         at time: Date, signsFrom: Date, publishedUntil: Date, in pool: PostgresPool

@@ -54,7 +54,8 @@ struct RateLimiter: Sendable {
         let granted = try await pool.query(
             """
             INSERT INTO rate_limits AS held (bucket, full_at) VALUES (\(limit.bucket), \(first))
-            ON CONFLICT (bucket) DO UPDATE SET full_at = greatest(held.full_at, \(time)::timestamptz) + \(step)::interval
+            ON CONFLICT (bucket) DO UPDATE
+                SET full_at = greatest(held.full_at, \(time)::timestamptz) + \(step)::interval
             WHERE greatest(held.full_at, \(time)::timestamptz) + \(step)::interval <= \(ceiling)::timestamptz
             RETURNING full_at
             """)

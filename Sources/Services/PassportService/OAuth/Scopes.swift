@@ -10,7 +10,8 @@ enum Scopes {
     /// Those that speak about a person. All others are for machines and never part of a person's token.
     static let personal: ScopeSet = [openID, profile, email]
 
-    /// What of a request a person's token for this client gets; unknown scopes are ignored (OpenID Connect Core 3.1.2.1).
+    /// What of a request a person's token for this client gets;
+    /// unknown scopes are ignored (OpenID Connect Core 3.1.2.1).
     static func personal(requested: String?, for client: Client) -> ScopeSet? {
         let allowed = personal.intersection(client.scopes)
         guard let requested else { return allowed.isEmpty ? nil : allowed }

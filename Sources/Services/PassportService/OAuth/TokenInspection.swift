@@ -66,7 +66,8 @@ struct TokenInspection: Sendable {
         return user
     }
 
-    /// Ends a token: a refresh token with its whole family, an access token alone. Foreign and unknown ones are left alone.
+    /// Ends a token: a refresh token with its whole family, an access token alone.
+    /// Foreign and unknown ones are left alone.
     func revoke(_ text: String, for client: Client) async throws {
         if let claims = await signed(text) {
             guard claims.clientID == client.id else { return }

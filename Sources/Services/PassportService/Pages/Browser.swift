@@ -90,7 +90,8 @@ struct ReturnPath: Sendable {
 
     let text: String
 
-    /// The path if it is one of ours, else the account page. Anything with a host, a scheme or a control character is not.
+    /// The path if it is one of ours, else the account page.
+    /// Anything with a host, a scheme or a control character is not.
     init(_ text: String?) {
         guard let text, text.utf8.count <= 8000, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != 0x5C }),
             Self.allowed.contains(String(text.prefix { $0 != "?" && $0 != "#" }))

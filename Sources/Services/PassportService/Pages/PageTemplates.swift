@@ -59,8 +59,8 @@ enum PageTemplates {
         <input type="hidden" name="form_token" value="{{formToken}}">
         <input type="hidden" name="next" value="{{content.next}}">
         <label for="username">Username</label>
-        <input id="username" name="username" value="{{content.username}}" autocomplete="username" autocapitalize="none" \
-        spellcheck="false" maxlength="150" required autofocus>
+        <input id="username" name="username" value="{{content.username}}" autocomplete="username" \
+        autocapitalize="none" spellcheck="false" maxlength="150" required autofocus>
         <label for="password">Password</label>
         <input id="password" name="password" type="password" autocomplete="current-password" maxlength="256" required>
         <button type="submit">Sign in</button>
@@ -77,10 +77,11 @@ enum PageTemplates {
         <input type="hidden" name="form_token" value="{{formToken}}">
         <input type="hidden" name="next" value="{{content.next}}">
         <label for="username">Username</label>
-        <input id="username" name="username" value="{{content.username}}" autocomplete="username" autocapitalize="none" \
-        spellcheck="false" maxlength="150" required autofocus>
+        <input id="username" name="username" value="{{content.username}}" autocomplete="username" \
+        autocapitalize="none" spellcheck="false" maxlength="150" required autofocus>
         <label for="email">E-mail address</label>
-        <input id="email" name="email" type="email" value="{{content.email}}" autocomplete="email" maxlength="254" required>
+        <input id="email" name="email" type="email" value="{{content.email}}" autocomplete="email" \
+        maxlength="254" required>
         <label for="password">Password</label>
         <input id="password" name="password" type="password" autocomplete="new-password" minlength="8" maxlength="256" \
         required>
@@ -95,7 +96,8 @@ enum PageTemplates {
 
     private static let consent = """
         {{<layout}}{{$content}}
-        <p><strong>{{content.clientName}}</strong> asks for access to your account <strong>{{content.username}}</strong>.
+        <p><strong>{{content.clientName}}</strong> asks for access to your account \
+        <strong>{{content.username}}</strong>.
         If you allow it, it can:</p>
         <ul>{{#content.meanings}}<li>{{.}}</li>{{/content.meanings}}</ul>
         <p class="note">Afterwards you return to <code>{{content.origin}}</code>.</p>

@@ -99,7 +99,8 @@ package actor NginxMaster {
     }
 
     /// Workers outlive a killed master and keep its ports. Told to quit they give the ports free and finish what they
-    /// are serving. Returns when the ports are free, for nginx tries a port that is taken again only after half a second.
+    /// are serving.
+    /// Returns when the ports are free, for nginx tries a port that is taken again only after half a second.
     private func dismissOrphanedWorkers() async throws {
         guard let pid = recordedPID() else { return }
         let workers = ProcessIdentity.members(ofSession: pid).filter {

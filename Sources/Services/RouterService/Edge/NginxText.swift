@@ -1,6 +1,7 @@
 /// Writes values into nginx configuration so that none can end a directive early.
 enum NginxText {
-    /// A directive's argument in double quotes. Values with line ends or NUL never get here: configuration refuses them.
+    /// A directive's argument in double quotes.
+    /// Values with line ends or NUL never get here: configuration refuses them.
     static func quoted(_ text: String) -> String {
         var result = "\""
         for character in text {
