@@ -166,7 +166,7 @@ let package = Package(
         tests(
             "RegistryService",
             [
-                "AccessTokens", "CommandRunner", "CurlTransfer", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto",
+                "AccessTokens", "CommandRunner", "CurlTransfer", "OCIRegistry", "ObjectStorage", "OpenSSLCrypto", "ServiceHTTP",
                 hummingbird, hummingbirdTesting,
             ]),
         service(
@@ -194,8 +194,8 @@ let package = Package(
         tests(
             "AccessTokens",
             [
-                "CurlTransfer", "OpenSSLCrypto", "PlatformModel", httpTypes, hummingbird, hummingbirdTesting, logging,
-                nioCore,
+                "CurlTransfer", "OpenSSLCrypto", "PlatformModel", "ServiceHTTP", httpTypes, hummingbird,
+                hummingbirdTesting, logging, nioCore,
             ]),
         shared("CommandRunner", ["CSystemCalls", "ConcurrencyPrimitives", logging, subprocess, systemPackage]),
         tests("CommandRunner"),
@@ -204,7 +204,10 @@ let package = Package(
         shared("CurlTransfer", ["CLibCurl", "ConcurrencyPrimitives", "PlatformModel", httpTypes, logging]),
         tests(
             "CurlTransfer",
-            ["ConcurrencyPrimitives", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging, nioCore, nioPosix]),
+            [
+                "ConcurrencyPrimitives", "ServiceHTTP", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging,
+                nioCore, nioPosix,
+            ]),
         shared("ForwardProtocol", [nioCore]),
         tests("ForwardProtocol", [nioCore]),
         shared("MetricsExposition", [coreMetrics]),
@@ -261,8 +264,8 @@ let package = Package(
         shared(
             "WebSocketServer",
             [
-                "ConcurrencyPrimitives", hummingbirdCore, httpTypes, logging, nioCore, nioExtras, nioHTTP1,
-                nioHTTPTypes, nioHTTPTypesHTTP1, nioWebSocket,
+                "ConcurrencyPrimitives", "ServiceHTTP", hummingbirdCore, httpTypes, logging, nioCore, nioExtras,
+                nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, nioWebSocket,
             ]),
         tests(
             "WebSocketServer", ["WebSocketTestSupport", hummingbird, httpTypes, lifecycle, logging, nioCore, nioPosix]),
@@ -306,7 +309,7 @@ let package = Package(
             path: "Tests/Support/PodmanTestSupport"),
         .target(
             name: "TestSupport",
-            dependencies: ["ConcurrencyPrimitives", hummingbird, lifecycle, logging, nioCore],
+            dependencies: ["ConcurrencyPrimitives", "ServiceHTTP", hummingbird, lifecycle, logging, nioCore],
             path: "Tests/Support/TestSupport"),
         .target(
             name: "WebSocketTestSupport",

@@ -6,6 +6,7 @@ import HummingbirdTesting
 import Logging
 import NIOCore
 import OpenSSLCrypto
+import ServiceHTTP
 import Synchronization
 
 /// An issuer in the test process, on a real socket.
@@ -47,7 +48,7 @@ final class Issuer: Sendable {
             guard !text.contains("forbidden") else { throw HTTPError(.badRequest) }
             return try Self.json(Reply(accessToken: "token-\(count)", expiresIn: lifetime))
         }
-        try await Application(router: router).test(.live) { client in
+        try await Application(router: router, server: .plain()).test(.live) { client in
             guard let port = client.port else { throw CancellationError() }
             try await body("http://127.0.0.1:\(port)")
         }

@@ -3,6 +3,7 @@ import Hummingbird
 import HummingbirdCore
 import Logging
 import NIOCore
+import ServiceHTTP
 
 /// Runs a Hummingbird server on a free loopback port, or on a unix socket, for as long as `body` runs.
 func withServer<Result: Sendable>(
@@ -19,6 +20,7 @@ func withServer<Result: Sendable>(
         unixSocket.map { .unixDomainSocket(path: $0) } ?? .hostname("127.0.0.1", port: 0)
     let application = Application(
         router: router,
+        server: .plain(),
         configuration: .init(address: address),
         onServerRunning: { portContinuation.yield($0.localAddress?.port ?? 0) },
         logger: logger)

@@ -6,6 +6,7 @@ import Logging
 import OpenSSLCrypto
 import PlatformModel
 import Postgres
+import ServiceHTTP
 import ServiceRuntime
 import Synchronization
 import TestSupport
@@ -95,7 +96,7 @@ func withReplica(
         configuration: configuration, pool: pool, logger: logger, passwordCost: 4, now: { time.now })
     try await ClientSeeds(json: Data(PassportSite.clients.utf8)).save(in: pool, at: time.now)
     let (keyRing, housekeeping, inspection) = (passport.keyRing, passport.housekeeping, passport.inspection)
-    let application = Application(router: passport.router, logger: logger)
+    let application = Application(router: passport.router, server: .plain(), logger: logger)
     try await application.test(setup) { client in
         try await body(
             PassportSite(

@@ -8,6 +8,7 @@ import Logging
 import NIOCore
 import OpenSSLCrypto
 import PlatformModel
+import ServiceHTTP
 import TestSupport
 import Testing
 
@@ -151,8 +152,8 @@ struct StockClientTests {
         var logger = Logger(label: "token-server")
         logger.logLevel = .critical
         return Application(
-            responder: router.buildResponder(), configuration: .init(address: .hostname("127.0.0.1", port: 0)),
-            logger: logger)
+            responder: router.buildResponder(), server: .plain(),
+            configuration: .init(address: .hostname("127.0.0.1", port: 0)), logger: logger)
     }
 }
 

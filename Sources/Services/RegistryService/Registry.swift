@@ -84,7 +84,7 @@ private func readText(_ path: String, for key: String) throws -> String {
 
 private func makeServer(_ configuration: RegistryConfiguration) throws -> HTTPServerBuilder {
     // Ends connections that send a request's head or body too slowly to ever end.
-    let plain = HTTPServerBuilder.http1(configuration: .init(idleTimeout: TimeAmount(configuration.idleTimeout)))
+    let plain = HTTPServerBuilder.plain(idleTimeout: TimeAmount(configuration.idleTimeout))
     guard let files = configuration.tls else { return plain }
     do {
         return try .tls(

@@ -15,7 +15,7 @@ where Context: InitializableFromSource<ApplicationRequestContextSource> {
     package init(
         router: Router<Context>,
         listen: ListenAddress,
-        server: HTTPServerBuilder = .http1(),
+        server: HTTPServerBuilder = .plain(),
         logger: Logger,
         onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {

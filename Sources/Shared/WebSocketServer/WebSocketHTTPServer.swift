@@ -5,6 +5,7 @@ package import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
+import ServiceHTTP
 
 /// An HTTP/1.1 server channel on which any request of a connection may become a websocket.
 ///
@@ -119,7 +120,8 @@ extension HTTPServerBuilder {
         decide: @escaping WebSocketHTTPServer.Decide
     ) -> HTTPServerBuilder {
         HTTPServerBuilder { responder in
-            WebSocketHTTPServer(responder: responder, configuration: configuration, decide: decide)
+            ServedConnections(
+                WebSocketHTTPServer(responder: responder, configuration: configuration, decide: decide))
         }
     }
 }

@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import ServiceHTTP
 import ServiceLifecycle
 import Synchronization
 import Testing
@@ -44,7 +45,7 @@ extension APITests {
             let (ports, port) = AsyncStream.makeStream(of: Int.self)
             let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
             let application = Application(
-                router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
+                router: router, server: .plain(), configuration: .init(address: .hostname("127.0.0.1", port: 0)),
                 onServerRunning: { port.yield($0.localAddress?.port ?? 0) }, logger: logger)
             let group = ServiceGroup(services: [application], logger: logger)
             try await withThrowingTaskGroup(of: Void.self) { tasks in

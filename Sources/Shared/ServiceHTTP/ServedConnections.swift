@@ -1,0 +1,59 @@
+package import HummingbirdCore
+package import Logging
+package import NIOCore
+import Synchronization
+
+/// Serves every connection that was accepted, also one the server itself lets fall.
+///
+/// A server that ends while a connection is being accepted drops it, and NIO traps when such a connection was never
+/// read from (swift-nio issue 3481). Here the dropped one is served all the same and sees the end of the server.
+package struct ServedConnections<Base: ServerChildChannel>: ServerChildChannel {
+    private let base: Base
+
+    package init(_ base: Base) { self.base = base }
+
+    package final class Value: ServerChildChannelValue {
+        fileprivate let inner: Base.Value
+        private let base: Base
+        private let logger: Logger
+        private let isTaken = Atomic<Bool>(false)
+
+        fileprivate init(_ inner: Base.Value, base: Base, logger: Logger) {
+            self.inner = inner
+            self.base = base
+            self.logger = logger
+        }
+
+        deinit {
+            if isTaken.load(ordering: .acquiring) { return }
+            let (base, inner, logger) = (base, inner, logger)
+            // Nobody is left to wait for it; the shutdown of the server's connections ends it.
+            Task { await base.handle(value: inner, logger: logger) }
+        }
+
+        package var channel: any Channel { inner.channel }
+
+        fileprivate func take() -> Base.Value {
+            isTaken.store(true, ordering: .releasing)
+            return inner
+        }
+    }
+
+    package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        base.setup(channel: channel, logger: logger).map { [base] in Value($0, base: base, logger: logger) }
+    }
+
+    package func handle(value: Value, logger: Logger) async {
+        await base.handle(value: value.take(), logger: logger)
+    }
+}
+
+extension HTTPServerBuilder {
+    /// An HTTP/1.1 server that traps on no connection; see ``ServedConnections``.
+    package static func plain(idleTimeout: TimeAmount? = nil) -> HTTPServerBuilder {
+        HTTPServerBuilder { responder in
+            ServedConnections(
+                HTTP1Channel(responder: responder, configuration: .init(idleTimeout: idleTimeout)))
+        }
+    }
+}
