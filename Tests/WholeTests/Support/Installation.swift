@@ -139,4 +139,15 @@ struct Installation: Sendable {
         guard isInstalled else { return }
         try await workflow(["down", "--remove", "--yes"])
     }
+
+    /// What of it is still on the machine: processes by their arguments or environment, mounts, its directory.
+    func remains() throws -> [String] {
+        let processes = ProcessIdentity.all().filter { process in
+            process.pid != getpid() && (process.arguments + process.environment).contains { $0.contains(root) }
+        }
+        let mounts = try String(contentsOfFile: "/proc/self/mounts", encoding: .utf8).split(separator: "\n")
+            .filter { $0.contains(root) }
+        return processes.map { "\($0.pid) \($0.arguments.joined(separator: " "))" } + mounts.map(String.init)
+            + (FileManager.default.fileExists(atPath: root) ? [root] : [])
+    }
 }

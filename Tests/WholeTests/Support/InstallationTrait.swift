@@ -1,7 +1,7 @@
 import PodmanTestSupport
 import Testing
 
-/// Boots one platform for all tests of a suite and removes it afterwards.
+/// Boots one platform for all tests of a suite and removes it afterwards, of which nothing must remain.
 struct InstallationTrait: SuiteTrait, TestScoping {
     func provideScope(
         for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
@@ -18,6 +18,7 @@ struct InstallationTrait: SuiteTrait, TestScoping {
                 outcome = .failure(error)
             }
             try await installation.remove()
+            #expect(try installation.remains() == [], "down --remove leaves nothing behind, whatever was killed before")
             try outcome.get()
         }
     }
