@@ -70,7 +70,7 @@ struct BurstTests {
     @Test func aRunAnotherBuilderHoldsIsTakenWhenItsLeaseHasEnded() async throws {
         try await withQueue(Self.script) { queue, runner in
             let run = queue.controller.open(["receive_repo": "shop1", "receive_user": "ada", "source_key": "last"])
-            queue.controller.hold(run.id, by: "builder-2", for: .milliseconds(120))
+            queue.controller.hold(run.id, by: "builder-2", refusing: 2)
             await #expect(throws: BuildRunner.Retry(reason: "another builder holds the run")) {
                 try await runner.carryOut(run.id, attempt: 1)
             }
@@ -79,6 +79,7 @@ struct BurstTests {
                 try await queue.publish(run.id)
                 try await eventually("the run is live") { queue.controller.run(run.id)?.state == "live" }
             }
+            #expect(queue.controller.run(run.id)?.refusals == 0)
             #expect(Self.begun(queue) == 1)
             #expect(queue.controller.run(run.id)?.results == 1)
         }

@@ -19,7 +19,8 @@ final class FakeController: Sendable {
         var state: String?
         var fence = 0
         var holder: String?
-        var leaseEnds = ContinuousClock.now
+        /// How many claims of others the holder's lease outlasts.
+        var refusals = 0
         /// How often a result was taken.
         var results = 0
         var isCancelled = false
@@ -67,12 +68,12 @@ final class FakeController: Sendable {
         }
     }
 
-    /// Another builder has claimed the run.
-    func hold(_ id: String, by holder: String, for lease: Duration) {
+    /// Another builder has claimed the run; its lease ends when so many claims were answered with 423.
+    func hold(_ id: String, by holder: String, refusing claims: Int) {
         note(id) { run in
             run.holder = holder
             run.fence += 1
-            run.leaseEnds = .now + lease
+            run.refusals = claims
         }
     }
 
@@ -303,13 +304,13 @@ extension FakeController {
         state.withLock { state in
             guard let index = state.runs.firstIndex(where: { $0.id == id }) else { return Self.json(.notFound, "{}") }
             guard !state.runs[index].isOver else { return Self.json(.conflict, #"{"state":"superseded"}"#) }
-            let isHeld = state.runs[index].leaseEnds > .now && state.runs[index].holder != holder
-            if isHeld {
+            if state.runs[index].refusals > 0, state.runs[index].holder != holder {
+                state.runs[index].refusals -= 1
                 return Self.json(.init(code: 423), #"{"holder":"\#(state.runs[index].holder ?? "")","expires_in":1}"#)
             }
             state.runs[index].fence += 1
             state.runs[index].holder = holder
-            state.runs[index].leaseEnds = .now
+            state.runs[index].refusals = 0
             let record = state.runs[index].record
             let reply = """
                 {"fence":\(state.runs[index].fence),"app":"\(record["receive_repo"] ?? "")",\
