@@ -1,6 +1,5 @@
 import AccessTokens
 import CommandRunner
-import CurlTransfer
 import FoundationEssentials
 import PlatformModel
 import TestSupport
@@ -34,12 +33,7 @@ struct BuildRunnerTests {
                     "sh", ["-c", #"cat > "$1" && chmod 700 "$1""#, "sh", program],
                     standardInput: Array("#!/bin/sh\n\(script)\n".utf8)))
             try await BuilderFixture.withController(controller) { port in
-                let client = try HTTPClient()
-                let hooks = ControllerClient(
-                    client: client, baseURL: "http://127.0.0.1:\(port)",
-                    credentials: ClientCredentialsSource(
-                        tokenURL: "http://127.0.0.1:\(port)/oauth/token/", id: "builder", secret: Secret("secret"),
-                        scopes: ["controller:hook"], client: client))
+                let hooks = try BuilderFixture.hooks(port: port)
                 let runner = BuildRunner(
                     controller: hooks,
                     process: ImageBuilderProcess(

@@ -1,4 +1,6 @@
+import AccessTokens
 import CommandRunner
+import CurlTransfer
 import FoundationEssentials
 import Logging
 import PlatformModel
@@ -58,6 +60,16 @@ struct BuilderFixture: PushClient {
         _ controller: FakeController, _ body: @escaping @Sendable (Int) async throws -> Void
     ) async throws {
         try await withTestServer(controller.makeRouter(), body)
+    }
+
+    /// A builder's way to the fake controller on `port`.
+    static func hooks(port: Int) throws -> ControllerClient {
+        let client = try HTTPClient()
+        return ControllerClient(
+            client: client, baseURL: "http://127.0.0.1:\(port)",
+            credentials: ClientCredentialsSource(
+                tokenURL: "http://127.0.0.1:\(port)/oauth/token/", id: "builder", secret: Secret("secret"),
+                scopes: ["controller:hook"], client: client))
     }
 
     /// One life of a builder; ends gracefully.

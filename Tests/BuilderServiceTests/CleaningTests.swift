@@ -1,5 +1,4 @@
 import AccessTokens
-import CurlTransfer
 import FoundationEssentials
 import ObjectStorage
 import PlatformModel
@@ -30,12 +29,7 @@ struct CleaningTests {
             let store = try await makeObjectStore(url: "file://\(folder)", accessKey: nil, secretKey: nil)
             for key in keys { try await store.put(try ObjectKey(key), bytes: [1, 2, 3]) }
             try await BuilderFixture.withController(controller) { port in
-                let client = try HTTPClient()
-                let hooks = ControllerClient(
-                    client: client, baseURL: "http://127.0.0.1:\(port)",
-                    credentials: ClientCredentialsSource(
-                        tokenURL: "http://127.0.0.1:\(port)/oauth/token/", id: "builder", secret: Secret("secret"),
-                        scopes: ["controller:hook"], client: client))
+                let hooks = try BuilderFixture.hooks(port: port)
                 try await body(Bench(controller: controller, store: store, client: hooks))
             }
         }

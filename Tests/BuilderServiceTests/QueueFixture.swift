@@ -1,6 +1,5 @@
 import AMQPClient
 import AccessTokens
-import CurlTransfer
 import FoundationEssentials
 import Logging
 import PlatformModel
@@ -72,12 +71,7 @@ struct QueueFixture: Sendable {
         async throws
         -> BuildRunner
     {
-        let client = try HTTPClient()
-        let hooks = ControllerClient(
-            client: client, baseURL: "http://127.0.0.1:\(port)",
-            credentials: ClientCredentialsSource(
-                tokenURL: "http://127.0.0.1:\(port)/oauth/token/", id: "builder", secret: Secret("secret"),
-                scopes: ["controller:hook"], client: client))
+        let hooks = try BuilderFixture.hooks(port: port)
         let logger = BuilderFixture.quietLogger()
         let runner = BuildRunner(
             controller: hooks,

@@ -4,8 +4,7 @@ import Glibc
 import Logging
 
 /// What an imagebuilder that was killed leaves running: its buildah, and the build step in a container of its own,
-/// which
-/// outlives both because it is nobody's child any more.
+/// which outlives both because it is nobody's child any more.
 struct AbandonedBuild: Sendable {
     let workFolder: String
     /// The imagebuilder's, which decides where a container runtime keeps its state.

@@ -173,6 +173,7 @@ struct BuildRunner: Sendable {
             group.addTask { try await body() }
             group.addTask {
                 try await pushes.noting(app) {
+                    // Well within the lease; a cancelled run is noticed at the next one.
                     while try await !reporter.heartbeat() { try await Task.sleep(for: .seconds(2)) }
                     return nil
                 }
@@ -180,6 +181,7 @@ struct BuildRunner: Sendable {
             group.addTask {
                 try await pushes.noting(app) {
                     while true {
+                        // Lines that come close together travel in one request.
                         try await Task.sleep(for: .milliseconds(100))
                         try await reporter.flush()
                     }

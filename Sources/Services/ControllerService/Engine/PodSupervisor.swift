@@ -79,6 +79,7 @@ final class PodSupervisor: Service {
     private func watchEnds() async throws {
         var known: [PodName: Bool] = [:]
         while true {
+            // No event tells of an end that podman itself has not noticed.
             try await clock.sleep(for: Self.lookPeriod)
             do {
                 let pods = try await engine.pods(of: nil)

@@ -42,6 +42,9 @@ struct PodWatch: Sendable {
     }
 
     // MARK: - Probes
+    //
+    // Probes are questions asked at intervals (Kubernetes, "Configure Liveness, Readiness and Startup Probes"): the
+    // waits below are those intervals.
 
     /// A process that was started again must pass its startup probe before it is asked anything else.
     private func passes(_ startup: Probe) async throws -> Bool {

@@ -52,6 +52,7 @@ extension PodmanEngine {
                     .unhealthy, Self.exitSentence(state.exitCode, isOutOfMemory: state.isOutOfMemory),
                     lines: try await lastLines(of: pod))
             }
+            // Why it is asked again and again instead of awaited stands above.
             try await Task.sleep(for: waits.next() ?? limit)
         }
     }

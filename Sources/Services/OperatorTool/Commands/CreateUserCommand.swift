@@ -1,5 +1,4 @@
 import ArgumentParser
-import CommandRunner
 import Glibc
 
 /// `workflow create-user`: makes an account, since nobody can register on a new installation.
@@ -15,17 +14,10 @@ struct CreateUserCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingErrors {
-            let (state, settings) = try options.installed()
-            guard try Running.supervisor(of: state) != nil else {
-                throw OperatorError("the platform is not running", next: "workflow up")
-            }
             let password = stdin ? readLine() ?? "" : FirstAdministrator.makePassword()
-            var command = try PlatformPlan(state: state, settings: settings, programs: .besideThisProgram())
-                .passportCommand([admin ? "create-admin" : "create-user", "--username", user, "--email", email])
-            command.standardInput = Array("\(password)\n".utf8)
-            let result = try await CommandRunner.run(command)
-            guard result.exit.isSuccess else { throw OperatorError(result.errorText) }
-            if result.text.contains("exists") {
+            let kind = admin ? "create-admin" : "create-user"
+            let said = try await options.passport([kind, "--username", user, "--email", email], password: password)
+            if said.contains("exists") {
                 throw OperatorError("there is a user \(user) already", next: "workflow password \(user)")
             }
             Console.say(stdin ? "\(user) was created." : "\(user) was created with the password \(password)")

@@ -1,5 +1,4 @@
 import ArgumentParser
-import CommandRunner
 import Glibc
 import OpenSSLCrypto
 
@@ -14,16 +13,8 @@ struct PasswordCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingErrors {
-            let (state, settings) = try options.installed()
-            guard try Running.supervisor(of: state) != nil else {
-                throw OperatorError("the platform is not running", next: "workflow up")
-            }
             let password = stdin ? readLine() ?? "" : FirstAdministrator.makePassword()
-            var command = try PlatformPlan(state: state, settings: settings, programs: .besideThisProgram())
-                .passportCommand(["set-password", "--username", user])
-            command.standardInput = Array("\(password)\n".utf8)
-            let result = try await CommandRunner.run(command)
-            guard result.exit.isSuccess else { throw OperatorError(result.errorText) }
+            _ = try await options.passport(["set-password", "--username", user], password: password)
             Console.say(stdin ? "The password of \(user) was changed." : "New password of \(user): \(password)")
         }
     }

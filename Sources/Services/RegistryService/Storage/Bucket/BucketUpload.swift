@@ -191,6 +191,7 @@ actor BucketUpload: OpenUpload {
     }
 
     private func abortParts() async {
+        // A name that is no key never had parts.
         guard let parts = state.parts, let key = try? ObjectKey(storage.layout.data(state.object)) else { return }
         await storage.objects.store.parts(key, id: parts, tags: []).abort()
         state.parts = nil
