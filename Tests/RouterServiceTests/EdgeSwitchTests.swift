@@ -103,6 +103,21 @@ import Testing
         }
     }
 
+    @Test func theWorkersOfAKilledMasterAreEndedWithIt() async throws {
+        try await EdgeFixture.with { edge in
+            let master = try #require(await edge.master.running())
+            try await eventually("a worker runs") { !EdgeFixture.workers(of: master).isEmpty }
+            let workers = EdgeFixture.workers(of: master)
+            master.send(signal: SIGKILL)
+            try await eventually("the master is gone") { !master.isAlive }
+            let orphans = workers.filter(\.isAlive)
+            #expect(orphans == workers)
+            try await edge.master.stop(patience: .seconds(2))
+            let left = workers.filter(\.isAlive)
+            #expect(left.isEmpty)
+        }
+    }
+
     @Test func aConfigurationNginxRefusesLeavesTheRunningOneAlone() async throws {
         try await EdgeFixture.with { edge in
             var broken = edge.settings

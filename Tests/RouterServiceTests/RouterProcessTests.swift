@@ -122,7 +122,6 @@ import Testing
                     }
                     let failed = load.failures.count
                     try await load.advance(by: 100)
-                    print("nginx killed: \(load.failures.count) of \(load.started) requests failed")
                     #expect(load.failures.count <= failed + 2, "\(load.failures.suffix(5))")
                 }
                 // A second without a listener at most.

@@ -61,6 +61,13 @@ package struct NginxConfiguration {
             large_client_header_buffers 4 32k;
             tcp_nodelay on;
 
+
+        """ + backendSection + tlsSection
+    }
+
+    /// How requests go to backends, whichever server took them.
+    private var backendSection: String {
+        """
             proxy_http_version 1.1;
             proxy_buffering off;
             proxy_buffer_size 32k;
@@ -86,6 +93,12 @@ package struct NginxConfiguration {
             proxy_set_header Forwarded "";
             proxy_set_header Proxy "";
 
+
+        """
+    }
+
+    private var tlsSection: String {
+        """
             ssl_protocols TLSv1.2 TLSv1.3;
             ssl_prefer_server_ciphers off;
             ssl_session_cache shared:edge_tls:10m;

@@ -72,10 +72,13 @@ package actor NginxMaster {
 
     /// Ends nginx: first gracefully, then at once.
     package func stop(patience: Duration) async throws {
-        guard let master = running() else { return }
-        master.send(signal: SIGQUIT)
-        if try await master.waitForExit(within: patience) { return }
-        try await master.stop(patience: .seconds(3))
+        let pid = recordedPID()
+        if let master = running() {
+            master.send(signal: SIGQUIT)
+            if try await !master.waitForExit(within: patience) { try await master.stop(patience: .seconds(3)) }
+        }
+        // A master that had to be killed, by us or by somebody before, leaves its workers.
+        for worker in workers(of: pid) { try await worker.stop(patience: .seconds(1)) }
     }
 
     /// Makes nginx open its log files again after they were moved.
@@ -102,10 +105,7 @@ package actor NginxMaster {
     /// are serving.
     /// Returns when the ports are free, for nginx tries a port that is taken again only after half a second.
     private func dismissOrphanedWorkers() async throws {
-        guard let pid = recordedPID() else { return }
-        let workers = ProcessIdentity.members(ofSession: pid).filter {
-            $0.arguments.first?.hasPrefix("nginx: worker") == true
-        }
+        let workers = workers(of: recordedPID())
         for worker in workers {
             logger.warning("Dismissing a worker whose master is gone", metadata: ["pid": "\(worker.pid)"])
             worker.send(signal: SIGQUIT)
@@ -115,7 +115,16 @@ package actor NginxMaster {
         while workers.contains(where: { $0.isAlive && !$0.arguments.joined().contains("shutting down") }),
             ContinuousClock.now < end
         {
+            // Another process's name is no event one could wait for.
             try await Task.sleep(for: .milliseconds(2))
+        }
+    }
+
+    /// The workers of a master, which leads their session, whether or not it still runs.
+    private func workers(of master: Int32?) -> [ProcessIdentity] {
+        guard let master else { return [] }
+        return ProcessIdentity.members(ofSession: master).filter {
+            $0.arguments.first?.hasPrefix("nginx: worker") == true
         }
     }
 
