@@ -50,7 +50,7 @@ import Testing
             try registry.age(by: .seconds(3700))
             #expect(
                 try await registry.collect() == [
-                    "a: blob \(Self.layer)"
+                    "a: blob \(Self.layer)", "a: repository, which holds nothing",
                 ])
             #expect(try await registry.send(.get, "/v2/b/blobs/\(Self.layer)").body == "layer")
         }

@@ -25,27 +25,33 @@ package struct FileTree: Sendable {
     }
 
     /// Creates a folder and those above it; existing ones are left alone.
+    ///
+    /// Others may remove empty folders meanwhile: what is gone before the call has come to its end is made again.
     package func makeDirectory(_ path: String) throws(FileFailure) {
-        if mkdir(path, 0o750) == 0 {
-            try synchronizeDirectory(Self.parent(of: path))
-            return
-        }
-        let failure = FileFailure(operation: "mkdir")
-        switch failure.number {
-        case EEXIST:
-            guard try status(path)?.isDirectory == true else { throw failure }
-        case ENOENT where Self.parent(of: path) != path:
-            try makeDirectory(Self.parent(of: path))
-            try makeDirectory(path)
-        default:
-            throw failure
+        while true {
+            if mkdir(path, 0o750) == 0 {
+                try synchronizeDirectory(Self.parent(of: path))
+                return
+            }
+            let failure = FileFailure(operation: "mkdir")
+            switch failure.number {
+            case EEXIST:
+                guard let status = try status(path) else { continue }
+                guard status.isDirectory else { throw failure }
+                return
+            case ENOENT where Self.parent(of: path) != path:
+                try makeDirectory(Self.parent(of: path))
+            default:
+                throw failure
+            }
         }
     }
 
     /// Makes files appear at their paths, in the order given, replacing what is there and creating folders as needed.
     ///
     /// All contents are flushed before the first file appears, and all entries before the call returns, so that many
-    /// files cost hardly more than one. After a crash a file may be there while a later one of the list is not.
+    /// files cost hardly more than one. After a crash a file may be there while a later one of the list is not. A
+    /// folder that somebody removed because it was still empty is made again.
     package func place(_ placements: [FilePlacement]) throws(FileFailure) {
         do throws(FileFailure) {
             for placement in placements {
@@ -55,15 +61,22 @@ package struct FileTree: Sendable {
                 try file.write(bytes)
                 if isDurable { try file.synchronize() }
             }
-            for placement in placements where rename(placement.source, placement.path) != 0 {
-                throw FileFailure(operation: "rename")
-            }
+            for placement in placements { try place(placement) }
         } catch {
             // The first failure is the one to report; what stays of the new files is swept at the next start.
             for placement in placements where placement.bytes != nil { _ = unlink(placement.source) }
             throw error
         }
         for folder in Set(placements.map { Self.parent(of: $0.path) }) { try synchronizeDirectory(folder) }
+    }
+
+    /// Moves a file to its place.
+    private func place(_ placement: FilePlacement) throws(FileFailure) {
+        while rename(placement.source, placement.path) != 0 {
+            let failure = FileFailure(operation: "rename")
+            guard failure.condition == .missing, try status(placement.source) != nil else { throw failure }
+            try makeDirectory(Self.parent(of: placement.path))
+        }
     }
 
     /// Moves a flushed file onto its final path, replacing one already there, and creates the folders above it.
@@ -140,11 +153,15 @@ package struct FileTree: Sendable {
         return false
     }
 
-    /// Makes the entries of a folder durable, when durability is asked for.
+    /// Makes the entries of a folder durable, when durability is asked for; one that is gone has none.
     package func synchronizeDirectory(_ path: String) throws(FileFailure) {
         guard isDurable else { return }
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw FileFailure(operation: "open folder") }
+        guard descriptor >= 0 else {
+            let failure = FileFailure(operation: "open folder")
+            guard failure.condition == .missing else { throw failure }
+            return
+        }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else { throw FileFailure(operation: "fsync folder") }
     }

@@ -11,7 +11,7 @@ import ObjectStorage
 struct BucketCollection {
     let storage: BucketStorage
     let run: CollectionRun
-    private let start = Date.now
+    private let start: Date
     private var report = CollectionReport()
     /// The entries of content that repositories refer to, as `<digest>/<object>-<size>`.
     private var linked: Set<String> = []
@@ -21,10 +21,12 @@ struct BucketCollection {
     init(storage: BucketStorage, run: CollectionRun) {
         self.storage = storage
         self.run = run
+        start = run.now
     }
 
     mutating func collect() async throws -> CollectionReport {
-        for name in try await storage.catalog() {
+        let names = try await storage.names()
+        for (name, entries) in names.entries.sorted(by: { $0.key < $1.key }) {
             let listing = try await storage.listing(of: name)
             let rule = run.rules.rule(for: name)
             let snapshot = try await storage.snapshot(
@@ -37,6 +39,10 @@ struct BucketCollection {
             for stray in listing.strays where start.timeIntervalSince(stray.modified) >= half {
                 try await remove(storage.layout.repository(name) + stray.name)
             }
+            try await collectName(listing, entries)
+        }
+        for stray in names.strays where start.timeIntervalSince(stray.modified) >= half {
+            try await remove(storage.layout.names + stray.name)
         }
         try await collectContent()
         report.usage.manifests = manifests
@@ -83,6 +89,21 @@ struct BucketCollection {
     }
 
     // MARK: Repositories
+
+    /// Lets a repository leave the catalog that holds nothing any more.
+    ///
+    /// While it holds something all its entries stay, so that no replica has to know on which one another relies.
+    private mutating func collectName(_ listing: BucketListing, _ entries: [ObjectEntry]) async throws {
+        var left = entries.count
+        for entry in entries {
+            let key = storage.layout.names(listing.name) + entry.name
+            let fate = try await judge(entry, key: key, isNeeded: !listing.isEmpty)
+            guard case .goes = fate else { continue }
+            try await remove(key, key + BucketLayout.condemned)
+            left -= 1
+        }
+        if left == 0 { note(.repository(listing.name)) }
+    }
 
     /// Removes expired tags; a tag whose image goes too stays until all of the image is due.
     ///

@@ -11,11 +11,12 @@ import OCIRegistry
 /// repositories/<name>/_tagged/<digest>/<tag>                        the tag pointed to the digest once
 /// repositories/<name>/_referrers/<subject>/<digest>                 the descriptor of a manifest about the subject
 /// repositories/<name>/_holds/<digest>/<holder>                      the manifest must not go: the holder needs it
-/// catalog/<name>                                                    the repository exists; slashes are written +
+/// names/<name>/<object>                                             the repository exists; slashes are written +
 /// uploads/<id>/state, uploads/<id>/tail-<n>                         an upload that goes on
 /// ```
 ///
-/// An entry of `blobs`, `_blobs` or `_manifests` with the ending `.out` marks the one of the same name as condemned.
+/// An entry of `blobs`, `_blobs`, `_manifests` or `names` with the ending `.out` marks the one of the same name as
+/// condemned.
 /// Every push makes objects of new names, so a collection that removes an old object can never meet a new one.
 struct BucketLayout: Sendable {
     static let condemned = ".out"
@@ -56,9 +57,10 @@ struct BucketLayout: Sendable {
         "\(holds(name))\(Self.flat(digest))/"
     }
 
-    let catalog = "catalog/"
+    let names = "names/"
+    let oldNames = "catalog/"
 
-    func catalogEntry(_ name: RepositoryName) -> String { catalog + "\(name)".replacing("/", with: "+") }
+    func names(_ name: RepositoryName) -> String { "\(names)\("\(name)".replacing("/", with: "+"))/" }
 
     let uploads = "uploads/"
 

@@ -13,11 +13,14 @@ struct BucketListing: Sendable {
     /// When each tag was pushed to each digest last: `<digest>/<tag>`.
     var tagged: [String: Date] = [:]
     var holds: [ImageDigest: Set<HoldName>] = [:]
+    /// Whether the repository holds nothing at all.
+    let isEmpty: Bool
     /// Marks whose entry is gone: a delete and a collection met.
     var strays: [BucketObjects.Entry] = []
 
     init(name: RepositoryName, entries: [BucketObjects.Entry]) {
         self.name = name
+        isEmpty = entries.isEmpty
         var blobs: [ImageDigest: [BucketObjects.Entry]] = [:]
         var manifests: [ImageDigest: [BucketObjects.Entry]] = [:]
         for entry in entries {
@@ -129,7 +132,7 @@ extension BucketStorage {
     }
 
     func snapshot(of name: RepositoryName) async throws -> RepositorySnapshot? {
-        guard try await objects.size(layout.catalogEntry(name)) != nil else { return nil }
+        guard try await !entries(of: name).isEmpty else { return nil }
         return try await snapshot(of: listing(of: name), readingTags: true)
     }
 

@@ -75,7 +75,6 @@ extension BucketStorage {
         _ digest: ImageDigest, size: Int, object: String, in name: RepositoryName,
         finish: @Sendable () async throws -> Void
     ) async throws -> Bool {
-        try await register(name)
         var entry = "\(object)-\(size)"
         var isNew = true
         for known in ObjectEntry.read(try await objects.list(layout.content(digest)))
@@ -90,6 +89,7 @@ extension BucketStorage {
             guard try await objects.size(layout.data(object)) == size else { throw DamagedContent() }
             try await objects.mark(layout.content(digest) + entry)
         }
+        try await register(name)
         try await objects.mark(layout.links(digest, in: name) + entry)
         return isNew
     }

@@ -134,7 +134,7 @@ extension BucketStorage {
     func tags(in name: RepositoryName) async throws -> [ImageTag]? {
         // A name that is no tag was not made by the registry.
         let tags = try await objects.list(layout.tags(name)).compactMap { try? ImageTag($0.name) }
-        if tags.isEmpty, try await objects.size(layout.catalogEntry(name)) == nil { return nil }
+        if tags.isEmpty, try await entries(of: name).isEmpty { return nil }
         return tags.sorted { "\($0)".utf8.lexicographicallyPrecedes("\($1)".utf8) }
     }
 

@@ -2,7 +2,6 @@ import FoundationEssentials
 import OCIRegistry
 import ObjectStorage
 import OpenSSLCrypto
-import Synchronization
 
 /// The registry's storage in a bucket of an S3 service, shared by any number of replicas.
 ///
@@ -19,7 +18,7 @@ struct BucketStorage: RegistryStorage {
     let uploads: BucketUploads
     let knownManifests = KnownManifests()
     let inspection = ObjectInspection()
-    private let known = KnownRepositories()
+    let registrations = RepositoryRegistrations()
 
     init(store: S3ObjectStore, redirects: Bool = false, grace: Duration = .seconds(3600)) {
         self.grace = grace
@@ -38,24 +37,6 @@ struct BucketStorage: RegistryStorage {
         ObjectEntry.read(try await objects.list(layout.links(digest, in: name)))
     }
 
-    /// Makes sure that the repository is in the catalog.
-    func register(_ name: RepositoryName) async throws {
-        guard known.add(name) else { return }
-        do {
-            try await objects.mark(layout.catalogEntry(name))
-        } catch {
-            known.remove(name)
-            throw error
-        }
-    }
-
-    func catalog() async throws -> [RepositoryName] {
-        try await objects.list(layout.catalog).compactMap { entry in
-            // An entry that is no name was not made by the registry.
-            try? RepositoryName(entry.name.replacing("+", with: "/"))
-        }.sorted()
-    }
-
     func beginUpload(_ record: UploadRecord) async throws -> any OpenUpload {
         await uploads.begin(record, storage: self)
     }
@@ -67,14 +48,4 @@ struct BucketStorage: RegistryStorage {
     func expireUploads(before limit: Date) async throws -> UploadCount {
         try await uploads.expire(before: limit, storage: self)
     }
-}
-
-/// The repositories this replica has put into the catalog, where they stay.
-private final class KnownRepositories: Sendable {
-    private let names = Mutex<Set<RepositoryName>>([])
-
-    /// Whether the name is new here.
-    func add(_ name: RepositoryName) -> Bool { names.withLock { $0.insert(name).inserted } }
-
-    func remove(_ name: RepositoryName) { names.withLock { _ = $0.remove(name) } }
 }

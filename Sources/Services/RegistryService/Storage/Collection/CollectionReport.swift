@@ -1,3 +1,4 @@
+import FoundationEssentials
 import OCIRegistry
 
 /// Something a collection removed, or would remove.
@@ -6,6 +7,8 @@ enum CollectedItem: Hashable, Sendable, CustomStringConvertible {
     case manifest(RepositoryName, ImageDigest)
     case blob(RepositoryName, ImageDigest)
     case content(String, bytes: Int)
+    /// A repository that held nothing any more.
+    case repository(RepositoryName)
     /// What a push left behind that did not end.
     case remains(String)
 
@@ -14,6 +17,7 @@ enum CollectedItem: Hashable, Sendable, CustomStringConvertible {
         case .tag(let name, let tag): "\(name): tag \(tag)"
         case .manifest(let name, let digest): "\(name): manifest \(digest)"
         case .blob(let name, let digest): "\(name): blob \(digest)"
+        case .repository(let name): "\(name): repository, which holds nothing"
         case .content(let digest, let bytes): "content \(digest), \(bytes) bytes"
         case .remains(let text): text
         }
@@ -26,6 +30,7 @@ enum CollectedItem: Hashable, Sendable, CustomStringConvertible {
         case .manifest: "manifest"
         case .blob: "blob"
         case .content: "content"
+        case .repository: "repository"
         case .remains: "remains"
         }
     }
@@ -81,6 +86,8 @@ struct CollectionReport: Hashable, Sendable {
 /// One run over the storage.
 struct CollectionRun: Sendable {
     let rules: CollectionRules
+    /// What everything's age is counted to.
+    var now = Date.now
     /// Tells what would go, and removes nothing.
     var isDryRun = false
     /// Called with each item as it goes.

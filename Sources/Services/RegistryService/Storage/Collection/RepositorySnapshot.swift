@@ -32,6 +32,9 @@ struct RepositorySnapshot: Sendable {
         blobs.values.reduce(0) { $0 + $1.size } + manifests.values.reduce(0) { $0 + $1.record.size }
     }
 
+    /// How many tags, manifests and blobs there are.
+    var itemCount: Int { tags.count + manifests.count + blobs.count }
+
     /// The manifests reached from `roots`: what an index lists, and what is about a kept manifest.
     func closure(of roots: some Sequence<ImageDigest>) -> Set<ImageDigest> {
         var referrers: [ImageDigest: [ImageDigest]] = [:]

@@ -11,7 +11,7 @@ import ObjectStorage
 struct FolderCollection {
     let storage: FolderStorage
     let run: CollectionRun
-    private let start = Date.now
+    private let start: Date
     private var report = CollectionReport()
     /// Everything repositories refer to, as blob or as manifest.
     private var linked: [ImageDigest: Bool] = [:]
@@ -19,6 +19,7 @@ struct FolderCollection {
     init(storage: FolderStorage, run: CollectionRun) {
         self.storage = storage
         self.run = run
+        start = run.now
     }
 
     /// When something must have been used last to go.
@@ -44,8 +45,9 @@ struct FolderCollection {
         let seen = try await storage.threads.run { try metadata.snapshot(of: name) }
         let plan = RetentionPlan(seen, rule: rules.rule(for: name), grace: rules.grace, now: now)
         if plan.isEmpty || run.isDryRun {
-            keepLinks(of: seen, without: Self.items(plan, name))
-            return
+            let items = Self.items(plan, name)
+            keepLinks(of: seen, without: items)
+            return try await letGo(seen, without: items)
         }
         let (rest, items) = try await storage.repositories.withKey(name) { [storage, settled] in
             let snapshot = try await storage.threads.run {
@@ -55,6 +57,20 @@ struct FolderCollection {
             return (snapshot, try await storage.apply(plan, to: snapshot, settled: settled))
         }
         keepLinks(of: rest, without: items)
+        try await letGo(rest, without: items)
+    }
+
+    /// Lets a repository leave the catalog that holds nothing any more.
+    private mutating func letGo(_ snapshot: RepositorySnapshot, without items: [CollectedItem]) async throws {
+        guard snapshot.itemCount == items.count, snapshot.holds.isEmpty else { return }
+        let name = snapshot.name
+        if !run.isDryRun {
+            let isOut = try await storage.repositories.withKey(name) { [storage] in
+                try await storage.threads.run { [metadata = storage.metadata] in try metadata.removeEmptied(name) }
+            }
+            guard isOut else { return }
+        }
+        note(.repository(name))
     }
 
     private mutating func keepLinks(of snapshot: RepositorySnapshot, without items: [CollectedItem]) {

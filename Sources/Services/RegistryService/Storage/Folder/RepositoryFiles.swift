@@ -137,6 +137,21 @@ struct RepositoryFiles: Sendable {
         return found.sorted()
     }
 
+    /// Takes a repository that holds nothing out of the catalog; tells whether it is out.
+    ///
+    /// Only empty folders go: what is written at this moment either keeps its folder or makes it again.
+    func removeEmptied(_ name: RepositoryName) throws -> Bool {
+        for folder in layout.folders(name) {
+            for inner in try files.names(in: folder) { try files.removeEmptyDirectory("\(folder)/\(inner)") }
+            guard try files.removeEmptyDirectory(folder) else { return false }
+        }
+        var folder = layout.repository(name)
+        while folder != layout.repositories, try files.removeEmptyDirectory(folder) {
+            folder = FileTree.parent(of: folder)
+        }
+        return true
+    }
+
     /// The digests that have an entry below a folder of `<algorithm>/<digest>`.
     func digests(below folder: String) throws -> [ImageDigest] {
         try ImageDigest.Algorithm.allCases.flatMap { algorithm in

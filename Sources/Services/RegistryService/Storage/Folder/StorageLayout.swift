@@ -63,6 +63,11 @@ struct StorageLayout: Sendable {
         "\(referrers(of: subject, in: name))/\(digest.algorithm.rawValue)-\(digest.encoded)"
     }
 
+    /// The folders a repository consists of; those that make it known come last.
+    func folders(_ name: RepositoryName) -> [String] {
+        ["\(repository(name))/_referrers", holds(name), tags(name), blobLinks(name), manifests(name)]
+    }
+
     func holds(_ name: RepositoryName) -> String { "\(repository(name))/_holds" }
 
     func holders(of digest: ImageDigest, in name: RepositoryName) -> String {
