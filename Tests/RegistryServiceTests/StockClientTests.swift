@@ -21,39 +21,10 @@ import Testing
         "podman, buildah and skopeo are not installed"),
     .timeLimit(.minutes(2)))
 struct StockClientTests {
-    /// The three programs with storage of their own below one folder.
-    private struct Tools {
-        let folder: String
-
-        func run(_ program: String, _ arguments: String...) async throws -> String {
-            var all = arguments
-            if program != "skopeo" {
-                all =
-                    [
-                        "--root", "\(folder)/containers", "--runroot", "\(folder)/run", "--storage-driver", "vfs",
-                    ] + arguments
-            }
-            let result = try await CommandRunner.check(
-                Command(
-                    "/usr/bin/\(program)", all,
-                    environment: ["HOME": folder, "XDG_RUNTIME_DIR": folder, "TMPDIR": folder], deadline: .seconds(60)))
-            return result.text.trimmingCharacters(in: .whitespacesAndNewlines)
-        }
-
-        /// Makes an image of one layer without any base.
-        func makeImage(_ name: String, content: String) async throws {
-            try Data(content.utf8).write(to: URL(filePath: "\(folder)/content"))
-            let container = try await run("buildah", "from", "scratch")
-            _ = try await run("buildah", "copy", "-q", container, "\(folder)/content", "/content")
-            _ = try await run("buildah", "commit", "-q", container, name)
-            _ = try await run("buildah", "rm", container)
-        }
-    }
-
     @Test func imagesGoInAndOutUnchanged() async throws {
         try await withTemporaryDirectory("clients") { folder in
             let registry = try await RegistryProcess(root: folder, port: try freePort())
-            let tools = Tools(folder: folder)
+            let tools = StockClients(folder: folder)
             let base = "docker://\(registry.address)"
             try await tools.makeImage("sample:1", content: String(repeating: "content ", count: 400_000))
             _ = try await tools.run("buildah", "push", "-q", "--tls-verify=false", "sample:1", "\(base)/shop/shop:v1")
@@ -100,7 +71,7 @@ struct StockClientTests {
                         "REGISTRY_AUTH": "token", "REGISTRY_TOKEN_REALM": "http://127.0.0.1:\(port)/token",
                         "REGISTRY_TOKEN_KEYS": "\(folder)/keys.pem",
                     ])
-                let tools = Tools(folder: folder)
+                let tools = StockClients(folder: folder)
                 let base = "docker://\(registry.address)"
                 try await tools.makeImage("sample:1", content: "content")
                 _ = try await tools.run(
