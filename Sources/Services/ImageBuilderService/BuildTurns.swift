@@ -6,8 +6,7 @@ import Logging
 /// Who may use the container storage now: any number of builds, or one that changes what builds rely on.
 ///
 /// Two lock files in the storage's folder. `builds.lock` is shared by builds while they run; whoever gets it alone
-/// knows
-/// that no build runs, so that every working container belongs to a build that died, and no layer is in use.
+/// knows that no build runs, so that every working container belongs to a build that died, and no layer is in use.
 /// `builds.gate` is passed by each build on its way in; who holds it alone sees the running builds end.
 final class BuildTurns: Sendable {
     private let builds: Int32
@@ -20,8 +19,11 @@ final class BuildTurns: Sendable {
     }
 
     deinit {
-        close(builds)
-        close(gate)
+        for descriptor in [builds, gate] {
+            // Closing alone would leave the lock to a child that is just being started and still has the descriptor.
+            flock(descriptor, LOCK_UN)
+            close(descriptor)
+        }
     }
 
     private static func open(_ path: String) throws(UnusableJob) -> Int32 {

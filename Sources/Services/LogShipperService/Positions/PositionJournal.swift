@@ -16,7 +16,7 @@ final class PositionJournal {
     }
 
     private let directory: String
-    private let lock: DirectoryLock
+    private let lock: ProcessLock
     private var positions: [String: FilePosition] = [:]
     private var descriptor: CInt = -1
     private var size = 0
@@ -30,7 +30,7 @@ final class PositionJournal {
         try FileManager.default.createDirectory(
             atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         self.directory = directory
-        lock = try DirectoryLock(directory: directory)
+        lock = try ProcessLock(path: directory + "/lock")
         let content = FileManager.default.contents(atPath: directory + "/" + Self.name)
         isFresh = content == nil
         for line in (content ?? Data()).split(separator: UInt8(ascii: "\n")) {

@@ -15,7 +15,7 @@ package final class Spool {
     private let directory: FilePath
     private let logger: Logger
     private let compactionFloor: Int
-    private let lock: DirectoryLock
+    private let lock: ProcessLock
     private var number = 0
     private var file: SystemPackage.FileDescriptor?
     /// The size of all files.
@@ -28,7 +28,7 @@ package final class Spool {
         self.compactionFloor = compactionFloor
         try FileManager.default.createDirectory(
             atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        lock = try DirectoryLock(directory: directory)
+        lock = try ProcessLock(path: directory + "/lock")
     }
 
     deinit {

@@ -1,8 +1,9 @@
-package import CommandRunner
+import CommandRunner
 import ConcurrencyPrimitives
 package import Logging
 import Metrics
 import ServiceLifecycle
+package import ServiceRuntime
 
 /// Keeps nginx running: starts or adopts it, waits for its end and starts it again with growing waits.
 ///

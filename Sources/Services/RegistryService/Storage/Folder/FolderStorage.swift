@@ -3,6 +3,7 @@ import FoundationEssentials
 import OCIRegistry
 import ObjectStorage
 import OpenSSLCrypto
+import ServiceRuntime
 
 /// The registry's storage on a local disk.
 ///
@@ -26,7 +27,7 @@ struct FolderStorage: Sendable {
     let verified = VerifiedContent()
     /// How long something that nothing needs stays.
     let grace: Duration
-    private let lock: StorageLock
+    private let lock: ProcessLock
 
     /// Opens a storage folder, creating it, and removes small files an earlier process left unfinished.
     init(root: String, isDurable: Bool, grace: Duration = .seconds(3600), threadCount: Int = 16) async throws {
@@ -51,11 +52,20 @@ struct FolderStorage: Sendable {
             }
             try files.synchronizeDirectory("\(layout.blobs)/sha256")
             try files.synchronizeDirectory(layout.blobs)
-            guard let lock = StorageLock(layout.lock) else { throw StorageInUse(root: root) }
+            let lock = try Self.takeLock(root: root, layout: layout)
             // A socket a killed process left.
             try files.remove(layout.control)
             for name in try files.names(in: layout.incoming) { try files.remove("\(layout.incoming)/\(name)") }
             return lock
+        }
+    }
+
+    private static func takeLock(root: String, layout: StorageLayout) throws -> ProcessLock {
+        do throws(ProcessLock.Refusal) {
+            return try ProcessLock(path: layout.lock)
+        } catch {
+            if case .held = error { throw StorageInUse(root: root) }
+            throw error
         }
     }
 

@@ -11,8 +11,8 @@ package final class ProcessLock: Sendable {
 
         package var description: String {
             switch self {
-            case .held(let path): "\(path) is held by another process"
-            case .unusable(let path, let code): "\(path) cannot be opened: \(String(cString: strerror(code)))"
+            case .held(let path): "\(path) is in use by another process"
+            case .unusable(let path, let code): "\(path) cannot be locked: \(String(cString: strerror(code)))"
             }
         }
     }
@@ -28,5 +28,9 @@ package final class ProcessLock: Sendable {
         }
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        // Closing alone would leave the lock to a child that is just being started and still has the descriptor.
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
 }
