@@ -57,7 +57,7 @@ struct EdgeFixture: Sendable {
         body: TransferBody = .none
     ) -> TransferRequest {
         var request = TransferRequest(
-            method: method, url: "http://127.0.0.1:\(settings.httpPort)\(path)", body: body, timeout: .seconds(10))
+            method: method, url: "http://127.0.0.1:\(settings.httpPort)\(path)", body: body, timeout: .seconds(60))
         request.headers[.host] = host
         if let accept { request.headers[.accept] = accept }
         return request

@@ -14,7 +14,7 @@ import Testing
         try await EdgeFixture.with { edge in
             let first = try await backends.start("0")
             try await edge.serve("shop.edge.localhost", version: 1, ports: [first.port])
-            let load = OpenLoad(rate: 200)
+            let load = OpenLoad(rate: 100)
             let last = Latest<RunningBackend>()
             try await load.run { number in
                 let method: HTTPRequest.Method = number % 4 == 0 ? .post : .get

@@ -119,7 +119,7 @@ package final class SSHServer: Sendable {
 
     private func begin(_ descriptor: Descriptor, peer: String) {
         descriptor.setNonblocking()
-        SocketOption.prepareConnection(descriptor.number)
+        SocketOption.prepareConnection(descriptor.number, peerLimit: configuration.peerLimit)
         do {
             let mailbox = try Mailbox()
             let session = try listener.makeSession(descriptor)

@@ -25,6 +25,8 @@ package struct SSHServerConfiguration: Sendable {
     package var idleLimit: Duration = .seconds(600)
     /// A quiet connection is sent a keep-alive this often.
     package var keepAliveInterval: Duration = .seconds(30)
+    /// A peer that acknowledges nothing it was sent for this time is gone (`TCP_USER_TIMEOUT`).
+    package var peerLimit: Duration = .seconds(120)
 
     package init(host: String, port: Int, hostKeyDirectory: String) {
         self.host = host

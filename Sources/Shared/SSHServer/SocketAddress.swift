@@ -86,12 +86,12 @@ enum SocketOption {
         return count == 0 || count < 0 && errno != EAGAIN && errno != EINTR
     }
 
-    /// Small packets at once; a peer that acknowledges nothing for two minutes is gone.
-    static func prepareConnection(_ socket: Int32) {
+    /// Small packets at once; a peer that acknowledges nothing for `peerLimit` is gone.
+    static func prepareConnection(_ socket: Int32, peerLimit: Duration) {
         set(socket, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
         set(socket, SOL_SOCKET, SO_KEEPALIVE, 1)
         set(socket, Int32(IPPROTO_TCP), TCP_KEEPIDLE, 60)
         set(socket, Int32(IPPROTO_TCP), TCP_KEEPINTVL, 20)
-        set(socket, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, 120_000)
+        set(socket, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Int32(peerLimit / .milliseconds(1)))
     }
 }

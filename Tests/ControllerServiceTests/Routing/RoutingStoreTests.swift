@@ -178,18 +178,23 @@ struct RoutingStoreTests {
             var version = try await store.refresh(pool)
             #expect(try await table(since: 0, in: pool)?.hosts.count == 10_000)
             var times: [Duration] = []
+            var wholeTimes: [Duration] = []
             for port in 1...11 {
                 try await setEndpoint("app-7777-\(port)", of: apps["app-7777"], port: port, in: pool)
                 let start = ContinuousClock.now
                 let changes = try await changes(since: version, in: pool)
                 times.append(ContinuousClock.now - start)
+                let wholeStart = ContinuousClock.now
+                #expect(try await table(since: 0, in: pool)?.hosts.count == 10_000)
+                wholeTimes.append(ContinuousClock.now - wholeStart)
                 #expect(changes.hosts.map(\.host) == ["app-7777.apps.test"])
                 version = changes.version
             }
             let median = times.sorted()[times.count / 2]
-            print("change among 10000 apps in the controller: median \(median), all \(times)")
-            // A few milliseconds alone; a table made anew took hundreds.
-            #expect(median < .milliseconds(100), "\(times)")
+            let whole = wholeTimes.sorted()[wholeTimes.count / 2]
+            print("change among 10000 apps in the controller: median \(median), the whole table \(whole)")
+            // A few milliseconds alone, and hundreds for the whole table; both slow down beside other tests.
+            #expect(median < whole / 4, "\(times) against \(wholeTimes)")
         }
     }
 }
