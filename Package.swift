@@ -119,8 +119,8 @@ let package = Package(
         tests(
             "ControllerService",
             [
-                "AccessTokens", "CurlTransfer", "ServiceHTTP", "ServiceRuntime", httpTypes, "PodmanClient",
-                "PodmanTestSupport", "PostgresTestSupport", hummingbird, hummingbirdTesting, lifecycle, "OpenSSLCrypto",
+                "AccessTokens", "CommandRunner", "CurlTransfer", "OCIRegistry", "ServiceHTTP", "ServiceRuntime", httpTypes,
+                "PodmanClient", "PodmanTestSupport", "PostgresTestSupport", hummingbird, hummingbirdTesting, lifecycle, "OpenSSLCrypto",
                 "PlatformModel", "Postgres", "TaskOutbox", "WebSocketTestSupport", logging,
             ]),
         service(
@@ -146,8 +146,8 @@ let package = Package(
         tests(
             "OperatorTool",
             [
-                "AMQPClient", "CommandRunner", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", "ServiceRuntime",
-                "TaskQueue",
+                "AMQPClient", "BrokerTestSupport", "CommandRunner", "CurlTransfer", "OpenSSLCrypto", "PlatformModel",
+                "ServiceRuntime", "TaskQueue",
                 argumentParser, logging,
             ]),
         service("PassportService", ["AccessTokens", "MetricsExposition", "OpenSSLCrypto", "Postgres", mustache]),
@@ -247,7 +247,7 @@ let package = Package(
         shared(
             "ServiceRuntime",
             [
-                "MetricsExposition", "PlatformModel", "ServiceHTTP", configuration, hummingbird, lifecycle, logging,
+                "CSystemCalls", "MetricsExposition", "PlatformModel", "ServiceHTTP", configuration, hummingbird, lifecycle, logging,
                 metrics, systemPackage, unixSignals,
             ]),
         tests("ServiceRuntime", ["PlatformModel", "ServiceHTTP"]),

@@ -16,7 +16,7 @@ package final class ServerProcess: Sendable {
 
     /// Starts an executable whose standard error goes to the file `log`.
     package init(_ name: String, environment: [String: String], log: String) throws {
-        let executable = URL(filePath: try Self.binaries() + "/" + name)
+        let executable = URL(filePath: try Self.path(of: name))
         guard FileManager.default.isExecutableFile(atPath: executable.path) else {
             throw NoExecutable(path: executable.path)
         }
@@ -44,6 +44,9 @@ package final class ServerProcess: Sendable {
         process.waitUntilExit()
         return process.terminationStatus
     }
+
+    /// Where one of the package's executables is.
+    package static func path(of name: String) throws -> String { try binaries() + "/" + name }
 
     /// The folder of the executables: named by the environment, or that of the running tests.
     private static func binaries() throws -> String {

@@ -155,6 +155,7 @@ struct AppStore: Sendable {
             "INSERT INTO destroyed_apps (uuid, id, destroyed_by) VALUES (\(app.uuid), \(app.id), \(user))")
         // Releases reference configs and builds without cascade, so that none can lose its parts while the app lives.
         try await transaction.execute("DELETE FROM releases WHERE app = \(app.uuid)")
+        try await HoldStore().abandon(app.id, in: transaction)
         try await transaction.execute("DELETE FROM apps WHERE uuid = \(app.uuid)")
     }
 

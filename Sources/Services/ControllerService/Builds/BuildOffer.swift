@@ -73,6 +73,11 @@ struct BuildOffer: Sendable, Equatable {
         }
     }
 
+    /// Everything that may be started: the images of all process types and of the steps before their deploys.
+    var images: Set<String> {
+        Set(ptypes.map { launch(of: $0).image }).union(runners(for: Set(ptypes)).map(\.image))
+    }
+
     private func pipeline(of ptype: String) -> JSONValue? {
         pipelines.first { $0.pipeline["ptype"]?.stringValue == ptype }?.pipeline
     }

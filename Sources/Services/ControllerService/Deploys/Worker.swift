@@ -34,6 +34,7 @@ func makeWorkerProcess(
     let connection = try AMQPConnection(url: configuration.amqpURL, name: "controller-worker", logger: logger)
     let topology = TaskTopology(queues: [Work.workerQueue, Work.builderQueue])
     let publisher = TaskPublisher(connection: connection)
+    let registry = try await makeHolds(configuration, client)
     return [
         .init("database", database),
         .init("app log", appLog),
@@ -50,6 +51,11 @@ func makeWorkerProcess(
                 handlers: WorkerTasks(converger: keepers.apps, jobs: keepers.jobs).handlers,
                 // One task of an app may wait while another is worked on.
                 concurrency: 2 * settings.concurrency, logger: logger)),
+        .init(
+            "image holds",
+            ImageHoldKeeper(
+                pool: database, notifications: keepers.notifications, holder: WorkerIdentity(), registry: registry,
+                logger: logger)),
         .init("supervisor", PodSupervisor(engine: engine, logger: logger)),
         .init(
             "observer",
@@ -110,6 +116,14 @@ private func pullCredentials(
         return RegistryCredentials(
             registry: configuration.registryHost, user: RegistryGrant.userName, password: grant)
     }
+}
+
+/// The worker's access to the holds of the registry.
+private func makeHolds(_ configuration: ControllerConfiguration, _ client: HTTPClient) async throws -> RegistryHolds {
+    let issuer = try await RegistryTokenIssuer(
+        privateKeyPEM: configuration.registryKey, issuer: configuration.registryIssuer)
+    return RegistryHolds(
+        host: configuration.registryHost, service: configuration.registryService, issuer: issuer, client: client)
 }
 
 private func makeWorkerHealth(

@@ -13,6 +13,7 @@ enum ControllerMigrations {
             M0005_CreateDesiredState.migration,
             M0006_KeepRoutingTable.migration,
             M0007_DescribeRunJobs.migration,
+            M0008_HoldImages.migration,
         ] + TaskOutboxMigrations.all
 
     /// One migration run at a time over all replicas.

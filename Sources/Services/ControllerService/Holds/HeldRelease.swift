@@ -1,0 +1,41 @@
+import FoundationEssentials
+import OCIRegistry
+import PlatformModel
+
+/// A release as the registry knows it: a holder of images.
+struct HeldRelease: Sendable, Equatable {
+    let uuid: UUID
+    let app: AppName
+    let version: ReleaseNumber
+    /// References of everything the release may start, as its build names them.
+    let images: Set<String>
+
+    /// The name the release holds images under, such as `release-43`.
+    var holder: String { Self.prefix + "\(version.value)" }
+
+    private static let prefix = "release-"
+
+    /// Whether a holder's name is that of some release; others may hold images for reasons of their own.
+    static func isRelease(_ holder: String) -> Bool {
+        holder.hasPrefix(prefix) && Int(holder.dropFirst(prefix.count)) != nil
+    }
+
+    /// What of its images lies in the app's own repository of the registry `host` and is named by its digest.
+    ///
+    /// Images of other registries are theirs to keep; one that is named by its tag is kept by the tag.
+    func digests(at host: String) -> Set<ImageDigest> {
+        let repository = RegistryTokenService.repositoryName(of: app)
+        return Set(images.compactMap { Self.digest(of: $0, in: repository, at: host) })
+    }
+
+    private static func digest(of image: String, in repository: String, at host: String) -> ImageDigest? {
+        do throws(OCIError) {
+            let reference = try ImageReference(image)
+            guard reference.host?.description == host, "\(reference.repository)" == repository else { return nil }
+            return reference.digest
+        } catch {
+            // Nothing could be started from such a name either; there is nothing to hold.
+            return nil
+        }
+    }
+}
