@@ -41,6 +41,25 @@ import Testing
         try PlatformState.read(from: state)?.services.first { $0.name == name }
     }
 
+    @Test func whatFollowsAStartIsDoneAtEachStart() async throws {
+        try await withSupervisor { supervisor, state in
+            let (calls, continuation) = AsyncStream<Void>.makeStream()
+            var plan = plan("steady", "touch ready; exec sleep 1000", in: state)
+            plan.afterStart = {
+                continuation.yield()
+                // A failure is none of the server's.
+                throw OperatorError("none")
+            }
+            try await supervisor.start(plan)
+            var iterator = calls.makeAsyncIterator()
+            await iterator.next()
+            let first = try #require(try server("steady", in: state)?.process)
+            first.send(signal: SIGKILL)
+            await iterator.next()
+            #expect(try server("steady", in: state)?.process?.isAlive == true)
+        }
+    }
+
     @Test func aServerThatIsKilledIsStartedAgain() async throws {
         try await withSupervisor { supervisor, state in
             try await supervisor.start(plan("steady", "touch ready; exec sleep 1000", in: state))

@@ -9,9 +9,9 @@ import TestSupport
 /// A RabbitMQ node of one test alone, so that the test may kill it and start it again over the same data.
 package actor OwnBroker {
     package nonisolated let port: Int
-    private let directory: String
-    private let mapperPort: Int
-    private let distributionPort: Int
+    private nonisolated let directory: String
+    private nonisolated let mapperPort: Int
+    private nonisolated let distributionPort: Int
     private var mapper: Server?
     private var node: Server?
 
@@ -86,7 +86,8 @@ package actor OwnBroker {
         try await Self.end(mapper)
     }
 
-    private var environment: [String: String] {
+    /// What the broker's own programs need to find the node.
+    package nonisolated var environment: [String: String] {
         [
             "HOME": directory, "ERL_EPMD_ADDRESS": "127.0.0.1", "ERL_EPMD_PORT": "\(mapperPort)",
             "RABBITMQ_NODENAME": "own\(port)@localhost", "RABBITMQ_DIST_PORT": "\(distributionPort)",

@@ -20,6 +20,7 @@ struct ServiceChecks: Sendable {
             Check("migrations") { try await migrations() },
             Check("broker") { broker() },
             Check("queues") { try await queues() },
+            Check("queue leaders") { try await queueLeaders() },
             Check("registry") { try await registry() },
             Check("controller") { try await ready("controller", ports[.controller]) },
             Check("passport") { try await ready("passport", ports[.passport]) },
@@ -90,6 +91,15 @@ struct ServiceChecks: Sendable {
             return .fail("nobody consumes \(idle.name)", next: "workflow status")
         }
         return .ok(queues.map { "\($0.name) \($0.ready) waiting" }.joined(separator: ", "))
+    }
+
+    /// Heals what it finds: an election is safe whatever the cause.
+    private func queueLeaders() async throws -> Finding {
+        let leaders = try BrokerNode(state: state, ports: ports).leaders()
+        let report = try await leaders.run(leaders.heal)
+        if !report.leaderless.isEmpty { return .fail("\(report)", next: "workflow logs broker") }
+        return report.healed.isEmpty
+            ? .ok("\(report)") : .warn("\(report)", next: "nothing: their tasks go on; workflow status shows them")
     }
 
     private func registry() async throws -> Finding {

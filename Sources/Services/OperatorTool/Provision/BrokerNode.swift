@@ -90,6 +90,11 @@ struct BrokerNode: Sendable {
         ]
     }
 
+    /// The leaders of the running node's queues.
+    func leaders() throws -> QueueLeaders {
+        QueueLeaders(environment: try environment(), identity: user.identity)
+    }
+
     func portMapperPlan() -> ProcessPlan {
         var command = Command(
             "epmd", ["-address", "127.0.0.1", "-port", "\(ports[.epmd])"], environment: ["HOME": home],
@@ -111,6 +116,12 @@ struct BrokerNode: Sendable {
         plan.tier = .infrastructure
         plan.address = "127.0.0.1:\(ports[.broker])"
         plan.startLimit = .seconds(120)
+        let leaders = try leaders()
+        // Queues lose their leaders by a start after a kill, and in no other way.
+        plan.afterStart = {
+            let report = try await leaders.run(leaders.heal)
+            return report == .init("") ? nil : "queues \(report)"
+        }
         return plan
     }
 

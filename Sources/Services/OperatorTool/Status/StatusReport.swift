@@ -25,10 +25,12 @@ struct StatusReport: Codable, Sendable {
     let queues: [QueueStatus]
     /// Why the queues could not be read, if so.
     let queueProblem: String?
+    /// Queues that take and give nothing; looked for when something about the queues is strange.
+    let leaderless: [String]
     let disk: DiskStatus
 
     private enum CodingKeys: String, CodingKey {
-        case servers, queues, disk
+        case servers, queues, leaderless, disk
         case isRunning = "running"
         case isReady = "ready"
         case queueProblem = "queue_problem"
@@ -37,7 +39,7 @@ struct StatusReport: Codable, Sendable {
     /// Whether everything runs and no task was given up.
     var isHealthy: Bool {
         isRunning && isReady && queueProblem == nil && servers.allSatisfy { $0.phase == "running" }
-            && queues.allSatisfy { $0.deadLetters == 0 }
+            && queues.allSatisfy { $0.deadLetters == 0 } && leaderless.isEmpty
     }
 
     static func gather(state: StateDirectory, settings: Settings) async throws -> StatusReport {
@@ -52,17 +54,23 @@ struct StatusReport: Codable, Sendable {
                 address: service.address, lastExit: service.lastExit)
         }
         var queues: [QueueStatus] = []
+        var leaderless: [String] = []
         var problem: String?
         if supervisor != nil {
             do {
                 queues = try await QueueStatus.all(state: state, settings: settings)
+                // Nobody can consume a queue without a leader, and asking the broker takes it a second.
+                if queues.contains(where: { $0.consumers == 0 }) {
+                    let leaders = try BrokerNode(state: state, ports: settings.ports).leaders()
+                    leaderless = try await leaders.run(leaders.look).leaderless
+                }
             } catch {
                 problem = "\(error)"
             }
         }
         return StatusReport(
             isRunning: supervisor != nil, isReady: platform?.isReady ?? false, servers: servers, queues: queues,
-            queueProblem: problem, disk: try await DiskStatus.of(state.root))
+            queueProblem: problem, leaderless: leaderless, disk: try await DiskStatus.of(state.root))
     }
 
     var text: String {
@@ -79,7 +87,10 @@ struct StatusReport: Codable, Sendable {
             ["QUEUE", "READY", "CONSUMERS", "DELAYED", "DEAD LETTERS"],
             rows: queues.map { ["\($0.name)", "\($0.ready)", "\($0.consumers)", "\($0.delayed)", "\($0.deadLetters)"] })
         let waiting = queueProblem.map { "Queues cannot be read: \($0)" } ?? queueTable.text
-        let hint = queues.contains { $0.deadLetters > 0 } ? "\nlook at them with: workflow dead-letters list" : ""
+        var hint = queues.contains { $0.deadLetters > 0 } ? "\nlook at them with: workflow dead-letters list" : ""
+        if !leaderless.isEmpty {
+            hint += "\nwithout a leader, give them one with workflow doctor: \(leaderless.joined(separator: ", "))"
+        }
         return [table.text, waiting + hint, disk.text].joined(separator: "\n\n")
     }
 

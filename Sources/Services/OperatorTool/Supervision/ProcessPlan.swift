@@ -35,6 +35,9 @@ struct ProcessPlan: Sendable {
     /// Whether helpers it started may outlive it: the container engine's keep apps running.
     var leavesHelpers = false
 
+    /// What is to be done each time the server has become ready; its text is logged, a failure does not end the server.
+    var afterStart: (@Sendable () async throws -> String?)?
+
     /// How much the rest of the platform depends on a server.
     enum Tier: Int, Codable, Comparable, CaseIterable, Sendable {
         case foundation, infrastructure, service, entrance

@@ -126,6 +126,7 @@ actor Supervisor {
             do {
                 if try await probe.isReady(plan.readiness), entries[plan.name]?.state.process?.isAlive == true {
                     noteReady(plan)
+                    await followUp(plan)
                     return nil
                 }
                 if ContinuousClock.now > end {
@@ -153,6 +154,19 @@ actor Supervisor {
     private func noteReady(_ plan: ProcessPlan) {
         update(plan.name) { $0.phase = .running }
         finishFirstStart(plan.name, .success(()))
+    }
+
+    private func followUp(_ plan: ProcessPlan) async {
+        do {
+            guard let text = try await plan.afterStart?() else { return }
+            logger.warning(
+                "A server needed help after its start", metadata: ["server": "\(plan.name)", "what": "\(text)"])
+        } catch is CancellationError {
+            // The server is being stopped.
+        } catch {
+            logger.warning(
+                "What follows a server's start failed", metadata: ["server": "\(plan.name)", "error": "\(error)"])
+        }
     }
 
     /// What a killed database or broker leaves in its session would keep the next one from its port or its data.
