@@ -75,15 +75,14 @@ final class PodSupervisor: Service {
     }
 
     /// Looks now and then which processes run: podman tells of an end when its clean-up has run or somebody has looked,
-    /// and the clean-up may come late.
+    /// and the clean-up may come late. One call for all pods: podman compares what it lists with what runs.
     private func watchEnds() async throws {
-        var known: [PodName: Bool] = [:]
+        var known: [String: ContainerStatus] = [:]
         while true {
             // No event tells of an end that podman itself has not noticed.
             try await clock.sleep(for: Self.lookPeriod)
             do {
-                let pods = try await engine.pods(of: nil)
-                let now = Dictionary(pods.map { ($0.name, $0.isRunning) }) { first, _ in first }
+                let now = try await engine.containerStates()
                 if now != known { engine.announceChange() }
                 known = now
             } catch let error as EngineError {

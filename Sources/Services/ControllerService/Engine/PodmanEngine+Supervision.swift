@@ -37,6 +37,14 @@ extension PodmanEngine {
         return ended
     }
 
+    /// The state of each pod's container, asked for with a single call.
+    func containerStates() async throws -> [String: ContainerStatus] {
+        try await translatingErrors {
+            let containers = try await podman.listContainers(labels: [PodLabels.heritage])
+            return Dictionary(containers.map { ($0.name, $0.status) }) { first, _ in first }
+        }
+    }
+
     /// Pods whose process runs, with what is remembered of them.
     func runningPods() async throws -> [(labels: PodLabels, memory: PodFolder.Memory)] {
         try await podman.listContainers(labels: [PodLabels.heritage]).filter { $0.status == .running }
