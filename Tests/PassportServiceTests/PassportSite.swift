@@ -68,18 +68,20 @@ struct PassportSite: Sendable {
 
 /// Runs `body` with a passport that has the test clients and no accounts.
 func withPassport(
-    _ setup: TestingSetup = .router, variables: [String: String] = [:],
+    _ setup: TestingSetup = .router, variables: [String: String] = [:], passwordCost: Int = 4,
     _ body: @escaping @Sendable (PassportSite) async throws -> Void
 ) async throws {
     try await withPassportDatabase { url in
         let time = MovableTime()
-        try await withReplica(setup, url: url, time: time, variables: variables, body)
+        try await withReplica(
+            setup, url: url, time: time, variables: variables, passwordCost: passwordCost, body)
     }
 }
 
 /// Runs `body` with one more passport on the same database.
 func withReplica(
     _ setup: TestingSetup = .router, url: Secret, time: MovableTime, variables: [String: String] = [:],
+    passwordCost: Int = 4,
     _ body: @escaping @Sendable (PassportSite) async throws -> Void
 ) async throws {
     let all = [
@@ -93,7 +95,7 @@ func withReplica(
     let pool = PostgresPool(configuration: .init(url: url, size: 3), logger: logger)
     defer { pool.close() }
     let passport = try await Passport(
-        configuration: configuration, pool: pool, logger: logger, passwordCost: 4, now: { time.now })
+        configuration: configuration, pool: pool, logger: logger, passwordCost: passwordCost, now: { time.now })
     try await ClientSeeds(json: Data(PassportSite.clients.utf8)).save(in: pool, at: time.now)
     let (keyRing, housekeeping, inspection) = (passport.keyRing, passport.housekeeping, passport.inspection)
     let application = Application(router: passport.router, server: .plain(), logger: logger)

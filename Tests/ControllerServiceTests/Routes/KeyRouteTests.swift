@@ -2,6 +2,7 @@ import AccessTokens
 import HTTPTypes
 import OpenSSLCrypto
 import PlatformModel
+import Postgres
 import Testing
 
 @testable import ControllerService
@@ -70,6 +71,28 @@ extension APITests {
                     #expect(answer.status == 400)
                     try expectJSON(answer, expected)
                 }
+            }
+        }
+
+        /// How long it takes with 100,000 keys is measured by scripts/bench/key-lookup.
+        @Test func ownersAreFoundByIndexAmongManyKeys() async throws {
+            try await withAPI { api in
+                try await api.database.execute(
+                    "INSERT INTO users (id, username) SELECT n, 'user' || n FROM generate_series(1, 2000) AS n")
+                try await api.database.execute(
+                    """
+                    INSERT INTO ssh_keys (uuid, owner, id, public, fingerprint_md5, fingerprint_sha256)
+                    SELECT gen_random_uuid(), 1 + n % 2000, 'key' || n, 'ssh-ed25519 ' || n, md5(n::text),
+                        'SHA256:' || encode(sha256(n::text::bytea), 'base64')
+                    FROM generate_series(1, 20000) AS n
+                    """)
+                try await api.database.execute("ANALYZE ssh_keys, users")
+                let rows = try await api.database.query("EXPLAIN \(sql: KeyStore.ownerQuery("SHA256:unknown"))")
+                let plan = try rows.map { try $0.decode("QUERY PLAN", as: String.self) }.joined(separator: "\n")
+                for index in ["ssh_keys_fingerprint_sha256_key", "ssh_keys_fingerprint_md5_index", "users_pkey"] {
+                    #expect(plan.contains(index), "\(plan)")
+                }
+                #expect(!plan.contains("Seq Scan"), "\(plan)")
             }
         }
 

@@ -82,14 +82,16 @@ struct KeyStore: Sendable {
     func owner(
         ofFingerprint fingerprint: String, in executor: some SQLExecutor
     ) async throws(PostgresError) -> User? {
-        let rows = try await executor.query(
-            """
-            SELECT \(sql: UserStore.columns) FROM ssh_keys JOIN users ON users.id = ssh_keys.owner
-            WHERE ssh_keys.fingerprint_sha256 = \(fingerprint) OR ssh_keys.fingerprint_md5 = \(fingerprint)
-            ORDER BY ssh_keys.created LIMIT 1
-            """)
-        guard let row = rows.first else { return nil }
+        guard let row = try await executor.query(Self.ownerQuery(fingerprint)).first else { return nil }
         return try UserStore.user(row)
+    }
+
+    static func ownerQuery(_ fingerprint: String) -> SQL {
+        """
+        SELECT \(sql: UserStore.columns) FROM ssh_keys JOIN users ON users.id = ssh_keys.owner
+        WHERE ssh_keys.fingerprint_sha256 = \(fingerprint) OR ssh_keys.fingerprint_md5 = \(fingerprint)
+        ORDER BY ssh_keys.created LIMIT 1
+        """
     }
 
     /// Keys of the members of an app's workspace, by user name.
