@@ -32,6 +32,54 @@ extension WholePlatform {
             try await eventually("it serves again") { try await app.page() == (200, "one") }
         }
 
+        @Test func aPodThatIsNotReadyGetsNoRequestsUntilItIs() async throws {
+            let platform = try Installation.required()
+            let user = try await PlatformUser.signUp("lena", on: platform)
+            let start = """
+                mkdir -p /www
+                hostname > /www/index.html
+                touch /ready
+                exec httpd -f -p "$PORT" -h /www
+                """
+            let app = try await AppRepository.make(
+                "moody", of: user, files: AppRepository.webApp.merging(["start": start]) { $1 })
+            #expect(try await app.push().isSuccess)
+            let probe: JSONValue = [
+                "exec": ["command": ["sh", "-c", "test -e /ready"]], "periodSeconds": 1, "failureThreshold": 1,
+            ]
+            try await user.succeed(
+                .post, "/v2/apps/moody/config/", ["healthcheck": ["web": ["readinessProbe": probe]]])
+            try await user.scale("moody", web: 2)
+            try await eventually("both pods answer") {
+                let seen = try await answers(of: app)
+                guard seen.count == 2 else {
+                    throw NotYet("\(seen), \(try await user.call(.get, "/v2/apps/moody/pods/").text)")
+                }
+                return true
+            }
+
+            let moody = try await user.runningPods(of: "moody")[0]
+            let name = try await platform.podman.exec(in: moody, command: ["sh", "-c", "rm /ready; hostname"]).output
+            let host = String(decoding: name, as: UTF8.self).split(separator: "\n").first.map(String.init)
+            try await eventually("the other answers alone") {
+                let answers = try await answers(of: app)
+                return answers.count == 1 && answers.first != host
+            }
+            _ = try await platform.podman.exec(in: moody, command: ["sh", "-c", "touch /ready"])
+            try await eventually("both answer again") { try await answers(of: app).count == 2 }
+        }
+
+        /// Who answered ten requests; all must succeed.
+        private func answers(of app: AppRepository) async throws -> Set<String> {
+            var seen: Set<String> = []
+            for _ in 0..<10 {
+                let page = try await app.page()
+                #expect(page.status == 200, "\(page.text)")
+                seen.insert(page.text)
+            }
+            return seen
+        }
+
         @Test func restartReplacesThePodsAndLogsAreRead() async throws {
             let user = try await PlatformUser.signUp("ivo", on: Installation.required())
             let app = try await AppRepository.make("again", of: user)
