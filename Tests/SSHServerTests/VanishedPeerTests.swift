@@ -19,7 +19,8 @@ struct VanishedPeerTests {
             try await FarNetwork.with { network in
                 let advertisement = fixture.folder + "/advertisement"
                 let ssh = (["ssh"] + fixture.sshOptions(key: key)).joined(separator: " ")
-                let push = "tail -f /dev/null | \(ssh) git@\(network.hereAddress) git-receive-pack shop > \(advertisement)"
+                let server = "git@\(network.hereAddress)"
+                let push = "tail -f /dev/null | \(ssh) \(server) git-receive-pack shop > \(advertisement)"
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { _ = try await CommandRunner.run(network.command("sh", ["-c", push])) }
                     try await eventually("git answers the far client") {
