@@ -79,9 +79,9 @@ package struct ServiceProcess: Sendable {
     }
 
     private func serve(_ parts: [Part], shutdownTimeout: Duration) async throws {
-        let own = [Part("memory", IdleMemory()), Part("drain", DrainService(signal: drain))]
+        let drainPart = Part("drain", DrainService(signal: drain))
         var configuration = ServiceGroupConfiguration(
-            services: (parts + own).map { part in
+            services: (parts + [drainPart]).map { part in
                 .init(
                     service: part.service, successTerminationBehavior: .gracefullyShutdownGroup,
                     failureTerminationBehavior: .gracefullyShutdownGroup, serviceName: part.name)

@@ -2,11 +2,7 @@
 #include "system_calls.h"
 
 #include <fcntl.h>
-#include <link.h>
-#include <malloc.h>
 #include <pthread.h>
-#include <stdint.h>
-#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -37,25 +33,4 @@ int syscalls_clock_is_synchronised(void) {
     struct timex state = {0};
     int answer = adjtimex(&state);
     return answer != -1 && answer != TIME_ERROR;
-}
-
-/* Only segments that are never written: what relocation has changed in the others would be lost. */
-static int release_segments(struct dl_phdr_info *object, size_t size, void *page_size) {
-    (void)size;
-    uintptr_t page = *(uintptr_t *)page_size;
-    for (int index = 0; index < object->dlpi_phnum; index++) {
-        const ElfW(Phdr) *segment = &object->dlpi_phdr[index];
-        if (segment->p_type != PT_LOAD || (segment->p_flags & PF_W)) continue;
-        uintptr_t start = object->dlpi_addr + segment->p_vaddr;
-        uintptr_t first = (start + page - 1) & ~(page - 1);
-        uintptr_t last = (start + segment->p_memsz) & ~(page - 1);
-        if (last > first) madvise((void *)first, last - first, MADV_DONTNEED);
-    }
-    return 0;
-}
-
-void syscalls_release_idle_memory(void) {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    malloc_trim(0);
-    dl_iterate_phdr(release_segments, &page);
 }

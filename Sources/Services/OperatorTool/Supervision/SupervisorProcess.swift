@@ -39,14 +39,6 @@ struct SupervisorProcess: Sendable {
                 await rotateLogs()
                 return nil
             }
-            group.addTask {
-                do {
-                    try await IdleMemory().run()
-                } catch {
-                    logger.debug("Memory is not given back any more", metadata: ["error": "\(error)"])
-                }
-                return nil
-            }
             defer { group.cancelAll() }
             for await outcome in group {
                 if let outcome { return outcome }

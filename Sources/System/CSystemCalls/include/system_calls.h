@@ -21,6 +21,3 @@ int syscalls_pidfd_open(pid_t pid);
 int syscalls_spawn_in_directory(posix_spawn_file_actions_t *actions, const char *directory);
 /// Whether the kernel's clock is kept right by a time service: 1, or 0 when nothing does (adjtimex).
 int syscalls_clock_is_synchronised(void);
-/// Gives the kernel back the pages of program and libraries that are only read, and free memory of the heap. What is
-/// needed comes back page by page from the file cache.
-void syscalls_release_idle_memory(void);
