@@ -52,7 +52,6 @@ struct QueueLeadersTests {
             let connection = try AMQPConnection(url: broker.url, name: "test", limit: .seconds(60), logger: logger)
             defer { connection.close() }
             try await topology.declare(on: connection)
-            #expect(try await leaders.run(leaders.look) == .init(""))
             try await forgetNames(broker)
             try await broker.kill()
             try await broker.start()
