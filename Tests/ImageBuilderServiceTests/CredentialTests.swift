@@ -27,13 +27,19 @@ struct CredentialTests {
                 Data("grant:\(BuildHost.password)".utf8).base64EncodedString(),
             ]
             let arguments = Box()
-            let build = try await host.build(request) { event in
-                arguments.add(ProcessIdentity.all().flatMap(\.arguments).filter { $0.contains(secrets) })
-                if event.text == "looked" {
-                    let names = ProcessIdentity.all().map { $0.arguments.first ?? "" }
-                    #expect(names.contains { $0.hasSuffix("buildah") })
-                }
+            let builders = Box()
+            let looking = Task {
+                repeat {
+                    let processes = ProcessIdentity.all().map(\.arguments)
+                    arguments.add(processes.flatMap(\.self).filter { $0.contains(secrets) })
+                    builders.add(processes.compactMap(\.first).filter { $0.hasSuffix("buildah") })
+                    // The sleep fails when the looking is ended.
+                } while (try? await Task.sleep(for: .milliseconds(5))) != nil
             }
+            let build = try await host.build(request)
+            looking.cancel()
+            await looking.value
+            #expect(!builders.values.isEmpty)
             // The step fails at its end: what it printed has been seen whole.
             #expect(build.lines.contains("mode test"), "\(build.events)")
             #expect(arguments.values == [])

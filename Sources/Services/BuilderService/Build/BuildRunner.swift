@@ -52,7 +52,7 @@ struct BuildRunner: Sendable {
             for folder in try FileManager.default.contentsOfDirectory(atPath: work) {
                 try await abandoned("\(work)/\(folder)").end()
             }
-            try FileManager.default.removeItem(atPath: work)
+            try Self.removeFolder(work)
         }
         for folder in [work, workDirectory + "/cache"] {
             try FileManager.default.createDirectory(
@@ -202,9 +202,21 @@ struct BuildRunner: Sendable {
         return (cache, work)
     }
 
+    /// Removes a folder of which a process that is ending may remove parts at the same time.
+    private static func removeFolder(_ folder: String) throws {
+        while FileManager.default.fileExists(atPath: folder) {
+            do {
+                try FileManager.default.removeItem(atPath: folder)
+            } catch let error as CocoaError where error.code == .fileNoSuchFile {
+                // Somebody else removed what was just found; the rest is looked through again.
+                continue
+            }
+        }
+    }
+
     private func remove(_ folder: String) {
         do {
-            try FileManager.default.removeItem(atPath: folder)
+            try Self.removeFolder(folder)
         } catch {
             logger.warning("Work folder not removed", metadata: ["error": "\(error)"])
         }
