@@ -16,7 +16,7 @@ struct FileTreeTests {
                     await Task.yield()
                 }
             }
-            for number in 0..<200 {
+            for number in 0..<(isDurable ? 20 : 200) {
                 let path = "\(root)/a/b/c/file"
                 let bytes = Array("\(number)".utf8)
                 try files.replace(path, with: bytes, temporary: "\(root)/temporary")

@@ -185,9 +185,14 @@ extension Array where Element == UInt8 {
     /// Bytes that look random and are the same for the same seed.
     static func sample(_ count: Int, seed: Int) -> Self {
         var state = UInt64(truncatingIfNeeded: seed) &* 0x9E37_79B9_7F4A_7C15 | 1
-        return (0..<count).map { _ in
+        // A prime number, so that no cut of a test falls together with it.
+        let block = (0..<Swift.min(count, 4099)).map { _ in
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return UInt8(truncatingIfNeeded: state >> 33)
         }
+        var bytes: Self = []
+        bytes.reserveCapacity(count + block.count)
+        while bytes.count < count { bytes += block }
+        return Array(bytes.prefix(count))
     }
 }
