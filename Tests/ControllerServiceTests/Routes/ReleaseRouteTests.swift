@@ -77,7 +77,8 @@ extension APITests {
             (#"{"values":[{"group":"global","name":"PORT","value":"http"}]}"#, 400),
             (#"{"values":[{"name":"A","value":"1"}]}"#, 400), (#"{"limits":{"web":"nope"}}"#, 400),
             (#"{"limits":{"zzz":null}}"#, 422), (#"{"tags":{"web":{"ssd":null}}}"#, 422),
-            (#"{"tags":{"web":{"ssd":"true"}}}"#, 400), (#"{"healthcheck":{"web":{"livenessProbe":{}}}}"#, 400),
+            (#"{"tags":{"web":{"ssd":"true"}}}"#, 400),
+            (#"{"tags":{"web":{}}}"#, 422), (#"{"healthcheck":{"web":{"livenessProbe":{}}}}"#, 400),
             (#"{"values":"x"}"#, 400), (#"{"values":[{"group":"global","name":"A","value":"a\u0000"}]}"#, 400),
         ]
 

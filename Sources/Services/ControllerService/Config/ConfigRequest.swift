@@ -19,7 +19,7 @@ extension ConfigChange {
         tags = try Self.nested(body, "tags", key: ConfigRule.ptype) { (key, value) throws(Refusal) in
             try ConfigRule.checkTag(key: key, value: value)
             return value.scalarText ?? ""
-        }
+        }.mapValues(Self.emptyIsRemoved)
         registry = try Self.nested(body, "registry", key: ConfigRule.key) { (key, value) throws(Refusal) in
             try ConfigRule.require(ConfigRule.key(key), "registry")
             guard let text = value.scalarText else { throw .field("registry", "could not validate \(key)") }
@@ -132,6 +132,12 @@ extension ConfigChange {
             edits[name] = member.isNull ? .remove : .set(try read(member))
         }
         return edits
+    }
+
+    /// No labels at all mean the same as null.
+    private static func emptyIsRemoved(_ edit: Edit<[String: Edit<String>]>) -> Edit<[String: Edit<String>]> {
+        guard case .set(let labels) = edit, labels.isEmpty else { return edit }
+        return .remove
     }
 
     private static func nested<Value>(
