@@ -22,6 +22,7 @@ struct ServiceChecks: Sendable {
             Check("queues") { try await queues() },
             Check("queue leaders") { try await queueLeaders() },
             Check("registry") { try await registry() },
+            Check("held images") { try await heldImages() },
             Check("controller") { try await ready("controller", ports[.controller]) },
             Check("passport") { try await ready("passport", ports[.passport]) },
             Check("worker") { try await ready("worker", ports[.worker]) },
@@ -107,6 +108,21 @@ struct ServiceChecks: Sendable {
         return response.status == 401 || response.status == 200
             ? .ok("answers \(response.status) to strangers")
             : .fail("answers \(response.status)", next: "workflow logs registry")
+    }
+
+    /// Whether the registry was told of every release; it is within seconds of the release.
+    private func heldImages() async throws -> Finding {
+        let cluster = try PostgresCluster(state: state, port: ports[.postgres])
+        let answer = try await cluster.query(
+            """
+            SELECT count(*), count(*) FILTER (WHERE NOT images_held AND created < now() - interval '2 minutes')
+              FROM releases WHERE build IS NOT NULL;
+            """, database: "controller")
+        let numbers = answer.split(separator: "|").compactMap { Int($0) }
+        guard numbers.count == 2 else { throw OperatorError("the database said \(answer)") }
+        return numbers[1] == 0
+            ? .ok("the registry keeps the images of \(numbers[0]) releases")
+            : .warn("the registry was not told of \(numbers[1]) releases", next: "workflow logs worker")
     }
 
     private func ready(_ name: String, _ port: Int) async throws -> Finding {
