@@ -161,7 +161,7 @@ let package = Package(
             "RegistryService",
             [
                 "AccessTokens", "CLibCrypt", "CurlTransfer", "MetricsExposition", "OCIRegistry", "ObjectStorage",
-                "OpenSSLCrypto", hummingbirdTLS, nioSSL,
+                "OpenSSLCrypto", hummingbirdTLS, nioHTTP1, nioSSL,
             ]),
         tests(
             "RegistryService",
@@ -215,7 +215,8 @@ let package = Package(
         shared("OCIRegistry", ["OpenSSLCrypto", "PlatformModel"]),
         tests("OCIRegistry"),
         shared(
-            "ObjectStorage", ["ConcurrencyPrimitives", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", httpTypes]),
+            "ObjectStorage",
+            ["CSystemCalls", "ConcurrencyPrimitives", "CurlTransfer", "OpenSSLCrypto", "PlatformModel", httpTypes]),
         tests("ObjectStorage", ["PlatformModel"]),
         shared("OpenSSLCrypto", ["COpenSSL", "ConcurrencyPrimitives"]),
         tests("OpenSSLCrypto"),

@@ -19,7 +19,8 @@ func makeRegistry(
     let budget = BudgetLedger(storage: storage, rules: rules)
     let api = RegistryAPI(
         storage: storage, budget: budget, authenticator: try await makeAuthenticator(configuration.authentication),
-        limits: configuration.limits, allowsDeletes: configuration.allowsDeletes)
+        limits: configuration.limits, allowsDeletes: configuration.allowsDeletes,
+        sendsFiles: configuration.tls == nil)
     let health = HealthRoutes(
         checks: [ReadinessCheck("storage") { try await storage.check() }], metrics: process.metrics,
         drain: process.drain)
@@ -84,7 +85,8 @@ private func readText(_ path: String, for key: String) throws -> String {
 
 private func makeServer(_ configuration: RegistryConfiguration) throws -> HTTPServerBuilder {
     // Ends connections that send a request's head or body too slowly to ever end.
-    let plain = HTTPServerBuilder.plain(idleTimeout: TimeAmount(configuration.idleTimeout))
+    let plain = HTTPServerBuilder.plain(
+        idleTimeout: TimeAmount(configuration.idleTimeout), runsOnEventLoop: true)
     guard let files = configuration.tls else { return plain }
     do {
         return try .tls(

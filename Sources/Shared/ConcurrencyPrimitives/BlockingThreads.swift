@@ -37,8 +37,28 @@ package final class BlockingThreads: Sendable {
 /// A locked queue whose readers sleep until there is work.
 private final class BlockingQueue: Sendable {
     private struct State {
-        var jobs: [@Sendable () -> Void] = []
+        /// Those before `first` are taken already.
+        var jobs: [(@Sendable () -> Void)?] = []
+        var first = 0
         var isClosed = false
+
+        var count: Int { jobs.count - first }
+
+        mutating func takeFirst() -> (@Sendable () -> Void)? {
+            guard count > 0 else { return nil }
+            defer {
+                jobs[first] = nil
+                first += 1
+                if first == jobs.count {
+                    jobs.removeAll(keepingCapacity: true)
+                    first = 0
+                } else if first >= 64, first * 2 >= jobs.count {
+                    jobs.removeFirst(first)
+                    first = 0
+                }
+            }
+            return jobs[first]
+        }
     }
 
     private let limit: Int
@@ -47,8 +67,9 @@ private final class BlockingQueue: Sendable {
     init(limit: Int) { self.limit = limit }
 
     func add(_ job: @escaping @Sendable () -> Void) -> Bool {
-        state.update { state in
-            guard !state.isClosed, state.jobs.count < limit else { return false }
+        // One thread is enough for one job: waking all of them for each costs more than most jobs do.
+        state.updateWakingOne { state in
+            guard !state.isClosed, state.count < limit else { return false }
             state.jobs.append(job)
             return true
         }
@@ -59,7 +80,7 @@ private final class BlockingQueue: Sendable {
     /// The next job, or nil once the queue is closed and empty.
     func next() -> (@Sendable () -> Void)? {
         state.wait { state in
-            if !state.jobs.isEmpty { return .some(state.jobs.removeFirst()) }
+            if let job = state.takeFirst() { return .some(job) }
             return state.isClosed ? .some(nil) : .none
         }
     }

@@ -38,6 +38,18 @@ import Glibc
         return try body(&value)
     }
 
+    /// Changes the value and wakes one waiter: for a change that is of use to any single one, whichever it is.
+    @discardableResult
+    package func updateWakingOne<Result>(_ body: (inout Value) throws -> Result) rethrows -> Result {
+        unsafe pthread_mutex_lock(mutex)
+        // Woken after the unlocking, so that it does not run into the lock.
+        defer {
+            unsafe pthread_mutex_unlock(mutex)
+            unsafe pthread_cond_signal(condition)
+        }
+        return try body(&value)
+    }
+
     /// Blocks until `body` answers, asking it again after each change.
     package func wait<Result>(_ body: (inout Value) -> Result?) -> Result {
         unsafe pthread_mutex_lock(mutex)

@@ -1,3 +1,4 @@
+import CSystemCalls
 import Glibc
 
 /// An open file, closed when the value goes away.
@@ -100,5 +101,36 @@ package struct OpenFile: ~Copyable, Sendable {
     package func adviseSequentialReading() {
         // Only advice: a file system that cannot take it reads all the same.
         _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
+    }
+
+    /// Tells the kernel to read a part that is needed soon, and waits for its end to be there.
+    package func load(_ range: Range<Int>) {
+        guard !range.isEmpty else { return }
+        // Only advice: what is not loaded is read when it is needed.
+        _ = posix_fadvise(descriptor, off_t(range.lowerBound), off_t(range.count), POSIX_FADV_WILLNEED)
+        var byte: UInt8 = 0
+        _ = pread(descriptor, &byte, 1, off_t(range.upperBound - 1))
+    }
+
+    /// Whether the end of a part can be read without waiting for the disk. Does not block.
+    package func isLoaded(_ range: Range<Int>) -> Bool {
+        guard !range.isEmpty else { return true }
+        var byte: UInt8 = 0
+        let count = withUnsafeMutableBytes(of: &byte) { readLoaded(into: $0, at: range.upperBound - 1) }
+        // A file system that cannot tell has no disk to wait for, or is asked in vain.
+        return count >= 0 || errno != EAGAIN
+    }
+
+    /// Reads what is in the page cache from `offset`, and tells how many bytes came; less than 0 for none. Does not
+    /// block.
+    package func readLoaded(into buffer: UnsafeMutableRawBufferPointer, at offset: Int = 0) -> Int {
+        syscalls_read_loaded(descriptor, buffer.baseAddress, buffer.count, off_t(offset))
+    }
+
+    /// A second descriptor of the open file, which the caller closes.
+    package func duplicateDescriptor() throws(FileFailure) -> CInt {
+        let duplicate = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        guard duplicate >= 0 else { throw FileFailure(operation: "dup") }
+        return duplicate
     }
 }

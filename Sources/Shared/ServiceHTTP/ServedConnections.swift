@@ -9,8 +9,14 @@ import Synchronization
 /// read from (swift-nio issue 3481). Here the dropped one is served all the same and sees the end of the server.
 package struct ServedConnections<Base: ServerChildChannel>: ServerChildChannel {
     private let base: Base
+    private let runsOnEventLoop: Bool
 
-    package init(_ base: Base) { self.base = base }
+    /// - Parameter runsOnEventLoop: whether requests are handled on their connection's event loop, where nothing may
+    ///   block; otherwise on the shared pool.
+    package init(_ base: Base, runsOnEventLoop: Bool = false) {
+        self.base = base
+        self.runsOnEventLoop = runsOnEventLoop
+    }
 
     package final class Value: ServerChildChannelValue {
         fileprivate let inner: Base.Value
@@ -44,16 +50,20 @@ package struct ServedConnections<Base: ServerChildChannel>: ServerChildChannel {
     }
 
     package func handle(value: Value, logger: Logger) async {
-        await base.handle(value: value.take(), logger: logger)
+        guard runsOnEventLoop else { return await base.handle(value: value.take(), logger: logger) }
+        await withTaskExecutorPreference(EventLoopExecutor(value.channel.eventLoop)) {
+            await base.handle(value: value.take(), logger: logger)
+        }
     }
 }
 
 extension HTTPServerBuilder {
     /// An HTTP/1.1 server that traps on no connection; see ``ServedConnections``.
-    package static func plain(idleTimeout: TimeAmount? = nil) -> HTTPServerBuilder {
+    package static func plain(idleTimeout: TimeAmount? = nil, runsOnEventLoop: Bool = false) -> HTTPServerBuilder {
         HTTPServerBuilder { responder in
             ServedConnections(
-                HTTP1Channel(responder: responder, configuration: .init(idleTimeout: idleTimeout)))
+                HTTP1Channel(responder: responder, configuration: .init(idleTimeout: idleTimeout)),
+                runsOnEventLoop: runsOnEventLoop)
         }
     }
 }

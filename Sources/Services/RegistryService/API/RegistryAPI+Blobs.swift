@@ -5,9 +5,6 @@ import NIOCore
 import OCIRegistry
 
 extension RegistryAPI {
-    /// Content up to this length is read at once with the opening of its file.
-    private static let smallBlob = 256 << 10
-
     func blob(
         _ request: Request, _ name: RepositoryName, _ digest: ImageDigest, _ context: RegistryContext
     ) async throws -> Response {
@@ -20,11 +17,9 @@ extension RegistryAPI {
         {
             return .empty(.notModified, Self.fields(of: digest))
         }
-        let blob = try await visibleBlob(digest, in: name, context)
-        // A client that finds a blob does not push it, so its age begins anew.
-        if request.method == .head, try await !storage.keepBlob(digest, in: name) { throw Self.unknown(digest) }
+        let use: BlobUse = request.method == .head ? .finding : .reading
         do {
-            return try await serve(blob, request, context)
+            return try await serve(try await visibleBlob(digest, in: name, use, context), request, context)
         } catch is DamagedContent {
             countDamage(digest, context)
             throw Self.unknown(digest)
@@ -38,9 +33,9 @@ extension RegistryAPI {
     }
 
     private func visibleBlob(
-        _ digest: ImageDigest, in name: RepositoryName, _ context: RegistryContext
+        _ digest: ImageDigest, in name: RepositoryName, _ use: BlobUse, _ context: RegistryContext
     ) async throws -> VisibleBlob {
-        switch try await storage.openBlob(digest, in: name) {
+        switch try await storage.openBlob(digest, in: name, for: use) {
         case .found(let blob): return blob
         case .unknown: throw Self.unknown(digest)
         case .damaged:
@@ -81,20 +76,22 @@ extension RegistryAPI {
             return .empty(.temporaryRedirect, [.location: url, .contentLength: "0"])
         }
         metrics.countSent(range.count)
-        if range.count <= Self.smallBlob {
+        if range.count <= VisibleBlob.smallSize {
             return Response(status: status, headers: fields, body: .init(byteBuffer: try await content.read(range)))
         }
+        let files = sendsFiles ? FileSender(exchange.context.channel) : nil
         return Response(
             status: status, headers: fields,
             body: .init(contentLength: range.count) { writer in
+                var sink = BodySink(writer: writer, files: files)
                 do {
-                    try await content.write(range, to: &writer)
+                    try await content.write(range, to: &sink)
                 } catch is DamagedContent {
                     // The connection ends before the announced length, so no client takes it for whole.
                     countDamage(blob.digest, exchange.context)
                     throw DamagedContent()
                 }
-                try await writer.finish(nil)
+                try await sink.writer.finish(nil)
             })
     }
 

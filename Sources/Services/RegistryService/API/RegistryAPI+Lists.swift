@@ -4,27 +4,20 @@ import OCIRegistry
 
 extension RegistryAPI {
     func tags(_ request: Request, _ name: RepositoryName) async throws -> Response {
-        struct Body: Encodable {
-            let name: RepositoryName
-            let tags: [ImageTag]
-        }
         let page = try PageRequest(request, limit: limits.pageSize)
         guard let tags = try await storage.tags(in: name) else {
             throw RegistryError(.nameUnknown, "The registry has no such repository.", detail: ["name": "\(name)"])
         }
         let (part, next) = page.cut(tags)
-        return try .json(
-            Body(name: name, tags: part), headers: PageRequest.link("/v2/\(name)/tags/list", next, page.count))
+        return .names(
+            part, as: "tags", after: "\"name\":\"\(name)\",",
+            headers: PageRequest.link("/v2/\(name)/tags/list", next, page.count))
     }
 
     func catalog(_ request: Request) async throws -> Response {
-        struct Body: Encodable {
-            let repositories: [RepositoryName]
-        }
         let page = try PageRequest(request, limit: limits.pageSize)
         let (part, next) = page.cut(try await storage.catalog())
-        return try .json(
-            Body(repositories: part), headers: PageRequest.link("/v2/_catalog", next, page.count))
+        return .names(part, as: "repositories", headers: PageRequest.link("/v2/_catalog", next, page.count))
     }
 
     func referrers(_ request: Request, _ name: RepositoryName, _ digest: ImageDigest) async throws -> Response {

@@ -30,6 +30,8 @@ struct RegistryAPI: Sendable {
     let authenticator: any Authenticator
     let limits: RegistryLimits
     let allowsDeletes: Bool
+    /// Whether connections take parts of files, as plain ones do.
+    var sendsFiles = false
     let metrics = RegistryMetrics()
 
     func addRoutes(to router: some RouterMethods<RegistryContext>) {

@@ -28,6 +28,25 @@ extension Response {
             body: .init(byteBuffer: ByteBuffer(string: text)))
     }
 
+    /// An answer of a JSON object whose last member is a list of names.
+    ///
+    /// - Parameter names: texts that are the same in JSON, as tags and names of repositories are.
+    static func names(
+        _ names: [some CustomStringConvertible], as member: String, after start: String = "", headers: HTTPFields
+    ) -> Response {
+        var text = "{\(start)\"\(member)\":["
+        text.reserveCapacity(text.utf8.count + names.count * 32)
+        for (index, name) in names.enumerated() {
+            text += index == 0 ? "\"" : ",\""
+            text += name.description
+            text += "\""
+        }
+        text += "]}"
+        return Response(
+            status: .ok, headers: headers + [.contentType: "application/json; charset=utf-8"],
+            body: .init(byteBuffer: ByteBuffer(string: text)))
+    }
+
     /// An answer of encoded JSON, its members in a fixed order.
     static func json(
         _ value: some Encodable, type: String = "application/json; charset=utf-8", headers: HTTPFields = [:]

@@ -15,52 +15,54 @@ struct UploadReceiver: Sendable {
     ///
     /// When the client goes away, what has arrived is kept. Past the limit nothing more is read.
     func receive(_ body: RequestBody) async throws -> Int {
-        var total = 0
-        var pending: [ByteBuffer] = []
-        var pendingCount = 0
-        let writes = WriteBehind(upload: upload)
-        do {
-            for try await buffer in body {
-                total += buffer.readableBytes
-                guard total <= limit else {
-                    throw refusal
-                }
-                pending.append(buffer)
-                pendingCount += buffer.readableBytes
-                if pendingCount >= Self.batch {
-                    try await writes.add(pending)
-                    pending = []
-                    pendingCount = 0
-                }
-            }
-        } catch {
-            try await writes.finish(pending)
-            throw error
+        var batches = Batches(body: body.makeAsyncIterator(), limit: limit, refusal: refusal)
+        var ready = await batches.next(Self.batch)
+        while !ready.isEmpty {
+            let arrived = ready
+            async let written: Void = upload.append(arrived)
+            ready = await batches.next(Self.batch)
+            try await written
         }
-        try await writes.finish(pending)
-        return total
+        if let problem = batches.problem { throw problem }
+        return batches.total
     }
 }
 
-/// Writes batches in order, at most one at a time, without keeping the sender of the next one waiting.
-private final class WriteBehind {
-    private let upload: any OpenUpload
-    private var running: Task<Void, any Error>?
+/// The batches of a body.
+private struct Batches {
+    var body: RequestBody.AsyncIterator
+    let limit: Int
+    let refusal: RegistryError
+    private(set) var total = 0
+    /// Why no more comes, unless the body has ended.
+    private(set) var problem: (any Error)?
+    private var hasEnded = false
 
-    init(upload: any OpenUpload) {
-        self.upload = upload
+    init(body: RequestBody.AsyncIterator, limit: Int, refusal: RegistryError) {
+        self.body = body
+        self.limit = limit
+        self.refusal = refusal
     }
 
-    func add(_ buffers: [ByteBuffer]) async throws {
-        try await running?.value
-        // Awaited by the next call of this method or by `finish`; an append always ends.
-        running = Task { [upload] in try await upload.append(buffers) }
-    }
-
-    func finish(_ buffers: [ByteBuffer]) async throws {
-        try await running?.value
-        running = nil
-        guard !buffers.isEmpty else { return }
-        try await upload.append(buffers)
+    /// What arrives next, about as much as `size`; empty when no more comes.
+    mutating func next(_ size: Int) async -> [ByteBuffer] {
+        var batch: [ByteBuffer] = []
+        var count = 0
+        do {
+            while count < size, !hasEnded {
+                guard let buffer = try await body.next() else {
+                    hasEnded = true
+                    break
+                }
+                total += buffer.readableBytes
+                guard total <= limit else { throw refusal }
+                batch.append(buffer)
+                count += buffer.readableBytes
+            }
+        } catch {
+            problem = error
+            hasEnded = true
+        }
+        return batch
     }
 }

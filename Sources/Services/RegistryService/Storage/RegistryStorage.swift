@@ -1,5 +1,4 @@
 import FoundationEssentials
-import Hummingbird
 import NIOCore
 import OCIRegistry
 
@@ -16,13 +15,13 @@ protocol BlobContent: Sendable {
 
     /// Writes a part piece by piece; throws when the content turns out shorter, which ends the connection before the
     /// announced length, so that no client takes it for whole.
-    func write(_ range: Range<Int>, to writer: inout any ResponseBodyWriter) async throws
+    func write(_ range: Range<Int>, to sink: inout BodySink) async throws
 }
 
 /// The blobs of repositories.
 protocol BlobStore: Sendable {
     /// Opens a blob that is visible in a repository.
-    func openBlob(_ digest: ImageDigest, in name: RepositoryName) async throws -> BlobLookup
+    func openBlob(_ digest: ImageDigest, in name: RepositoryName, for use: BlobUse) async throws -> BlobLookup
 
     /// The length of a blob that is visible in a repository and whole.
     func blobSize(_ digest: ImageDigest, in name: RepositoryName) async throws -> Int?
@@ -39,10 +38,6 @@ protocol BlobStore: Sendable {
     ///
     /// - Throws: `DENIED` when a held manifest needs it.
     func removeBlob(_ digest: ImageDigest, from name: RepositoryName) async throws -> Bool
-
-    /// Tells a collection that a client relies on a blob it found instead of pushing it; false when it is about to go,
-    /// so that the client has to push it.
-    func keepBlob(_ digest: ImageDigest, in name: RepositoryName) async throws -> Bool
 }
 
 /// The manifests, tags and referrers of repositories.

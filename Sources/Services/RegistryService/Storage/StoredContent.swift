@@ -2,8 +2,20 @@ import OCIRegistry
 
 /// A blob of a repository.
 struct VisibleBlob: Sendable {
+    /// Content up to this length is read when its file is opened, and sent with the head of the answer.
+    static let smallSize = 64 << 10
+
     let digest: ImageDigest
     let content: any BlobContent
+}
+
+/// What a blob is opened for.
+enum BlobUse: Sendable {
+    /// To hand it out.
+    case reading
+    /// To tell a client that it is there. A client that finds a blob does not push it, so its age begins anew; one that
+    /// is about to go counts as unknown.
+    case finding
 }
 
 /// The outcome of looking for a blob.

@@ -21,3 +21,5 @@ int syscalls_pidfd_open(pid_t pid);
 int syscalls_spawn_in_directory(posix_spawn_file_actions_t *actions, const char *directory);
 /// Whether the kernel's clock is kept right by a time service: 1, or 0 when nothing does (adjtimex).
 int syscalls_clock_is_synchronised(void);
+/// Reads what is in the page cache, without waiting for the disk; -1 with EAGAIN when nothing is.
+ssize_t syscalls_read_loaded(int descriptor, void *buffer, size_t count, off_t offset);

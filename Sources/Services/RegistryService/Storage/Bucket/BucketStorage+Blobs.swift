@@ -6,6 +6,12 @@ import ObjectStorage
 import Synchronization
 
 extension BucketStorage {
+    func openBlob(_ digest: ImageDigest, in name: RepositoryName, for use: BlobUse) async throws -> BlobLookup {
+        let found = try await openBlob(digest, in: name)
+        guard use == .finding, case .found = found else { return found }
+        return try await keepBlob(digest, in: name) ? found : .unknown
+    }
+
     func openBlob(_ digest: ImageDigest, in name: RepositoryName) async throws -> BlobLookup {
         let entries = try await links(digest, in: name)
         for entry in entries {
@@ -122,7 +128,7 @@ struct BucketBlob: BlobContent {
         return buffer
     }
 
-    func write(_ range: Range<Int>, to writer: inout any ResponseBodyWriter) async throws {
+    func write(_ range: Range<Int>, to sink: inout BodySink) async throws {
         var rest = range.count
         let hash = range == 0..<size && !inspection.isGood(object) ? RunningHash(digest.algorithm) : nil
         // Goes when the next one is there, and at the end when the digest is right.
@@ -131,12 +137,12 @@ struct BucketBlob: BlobContent {
             rest -= chunk.count
             guard rest >= 0 else { throw DamagedContent() }
             hash?.update(chunk)
-            if !held.isEmpty { try await writer.write(ByteBuffer(bytes: held)) }
+            if !held.isEmpty { try await sink.write(ByteBuffer(bytes: held)) }
             held = chunk
         }
         guard rest == 0 else { throw DamagedContent() }
         if let hash { try check(hash) }
-        try await writer.write(ByteBuffer(bytes: held))
+        try await sink.write(ByteBuffer(bytes: held))
     }
 
     private func check(_ hash: RunningHash) throws {

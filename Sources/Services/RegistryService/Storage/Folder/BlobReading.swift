@@ -1,27 +1,33 @@
 import ConcurrencyPrimitives
-import FoundationEssentials
 import Hummingbird
 import NIOCore
 import OCIRegistry
 import ObjectStorage
 import Synchronization
 
-/// Reads content from disk in large pieces, one piece ahead of the network, and hands none of it out as whole that does
-/// not have its digest.
+/// Hands out content of the disk, and none of it as whole that does not have its digest.
 ///
-/// Content is hashed the first time it is read since it was stored or since the process began, on the way out; its last
-/// piece goes when the digest is right. Small content is hashed each time.
+/// Content this process has neither stored nor read whole is hashed on the way out; its last piece goes when the digest
+/// is right. Small content is hashed each time. What is hashed, and what is not in the page cache, is read on the
+/// storage's threads, one piece ahead of the network; the kernel sends it from there where the connection allows.
 struct BlobReading: BlobContent {
     /// Small, because several pieces of each of many slow clients are in memory at a time.
     private static let piece = 256 << 10
+    /// What is hashed before it is sent.
+    private static let hashed = 1 << 20
+    /// What is sent by one order to the kernel.
+    private static let sent = 8 << 20
 
     let digest: ImageDigest
     let content: OpenBlob
     let storage: FolderStorage
+    /// All of it, if it is small and was read and verified when it was opened.
+    var small: ByteBuffer?
 
     var size: Int { content.size }
 
     func read(_ range: Range<Int>) async throws -> ByteBuffer {
+        if let part = small?.getSlice(at: range.lowerBound, length: range.count) { return part }
         guard range == 0..<size else {
             try await verifyOnce()
             return try await piece(range, nil)
@@ -32,62 +38,107 @@ struct BlobReading: BlobContent {
         return bytes
     }
 
-    func write(_ range: Range<Int>, to writer: inout any ResponseBodyWriter) async throws {
+    func write(_ range: Range<Int>, to sink: inout BodySink) async throws {
         content.adviseSequentialReading()
-        var hash: RunningHash?
-        if !storage.verified.contains(digest, content.modified) {
-            if range == 0..<size { hash = RunningHash(digest.algorithm) } else { try await verifyOnce() }
+        let isVerified = storage.verified.contains(digest, content.status)
+        if !isVerified, range != 0..<size { try await verifyOnce() }
+        let hash = !isVerified && range == 0..<size ? RunningHash(digest.algorithm) : nil
+        switch (sink.files, hash) {
+        case (let sender?, let hash?): try await send(hashing: hash, by: sender)
+        case (let sender?, nil): try await send(range, by: sender)
+        case (nil, _): try await copy(range, hash, to: &sink)
         }
-        var offset = range.lowerBound
-        var ready = try await piece(next(offset, range), hash)
-        while true {
-            offset += ready.readableBytes
-            guard offset < range.upperBound else { break }
-            let following = next(offset, range)
-            async let ahead = piece(following, hash)
-            try await writer.write(ready)
-            ready = try await ahead
-        }
-        if let hash {
-            guard hash.digest == digest else { throw await damaged() }
-            storage.verified.insert(digest, content.modified)
-        }
-        try await writer.write(ready)
     }
 
-    private func next(_ offset: Int, _ range: Range<Int>) -> Range<Int> {
-        offset..<min(offset + Self.piece, range.upperBound)
+    // MARK: By the kernel
+
+    private func send(_ range: Range<Int>, by sender: FileSender) async throws {
+        var next = Self.next(range.lowerBound, range, Self.sent)
+        try await load(next)
+        while !next.isEmpty {
+            let following = Self.next(next.upperBound, range, Self.sent)
+            async let ahead: Void = load(following)
+            try await sender.send(try content.descriptor(for: next), next)
+            try await ahead
+            next = following
+        }
+    }
+
+    private func send(hashing hash: RunningHash, by sender: FileSender) async throws {
+        var ready = Self.next(0, 0..<size, Self.hashed)
+        try await feed(ready, to: hash)
+        while ready.upperBound < size {
+            let following = Self.next(ready.upperBound, 0..<size, Self.hashed)
+            async let ahead: Void = feed(following, to: hash)
+            try await sender.send(try content.descriptor(for: ready), ready)
+            try await ahead
+            ready = following
+        }
+        try await accept(hash)
+        try await sender.send(try content.descriptor(for: ready), ready)
+    }
+
+    private func load(_ range: Range<Int>) async throws {
+        guard !content.isLoaded(range) else { return }
+        try await storage.threads.run { [content] in content.load(range) }
+    }
+
+    private func feed(_ range: Range<Int>, to hash: RunningHash) async throws {
+        try await storage.threads.run { [content] in try content.hash(range, into: hash) }
+    }
+
+    // MARK: By memory
+
+    private func copy(_ range: Range<Int>, _ hash: RunningHash?, to sink: inout BodySink) async throws {
+        var next = Self.next(range.lowerBound, range, Self.piece)
+        var ready = try await piece(next, hash)
+        while next.upperBound < range.upperBound {
+            let following = Self.next(next.upperBound, range, Self.piece)
+            async let ahead = piece(following, hash)
+            try await sink.write(ready)
+            ready = try await ahead
+            next = following
+        }
+        if let hash { try await accept(hash) }
+        try await sink.write(ready)
     }
 
     private func piece(_ range: Range<Int>, _ hash: RunningHash?) async throws -> ByteBuffer {
         try await storage.threads.run { [content] in
-            var buffer = ByteBufferAllocator().buffer(capacity: range.count)
-            _ = try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: range.count) { bytes in
-                try content.read(range.count, at: range.lowerBound, into: bytes)
-            }
+            let buffer = try content.buffer(range)
             hash?.update(buffer)
             return buffer
         }
     }
 
+    private static func next(_ offset: Int, _ range: Range<Int>, _ length: Int) -> Range<Int> {
+        offset..<min(offset + length, range.upperBound)
+    }
+
+    // MARK: Verifying
+
     /// Reads everything once before a part is handed out.
     private func verifyOnce() async throws {
-        guard !storage.verified.contains(digest, content.modified) else { return }
+        guard !storage.verified.contains(digest, content.status) else { return }
         let hash = RunningHash(digest.algorithm)
-        var offset = 0
-        while offset < size {
-            let range = next(offset, 0..<size)
-            _ = try await piece(range, hash)
-            offset = range.upperBound
+        var next = Self.next(0, 0..<size, Self.hashed)
+        while !next.isEmpty {
+            try await feed(next, to: hash)
+            next = Self.next(next.upperBound, 0..<size, Self.hashed)
         }
+        try await accept(hash)
+    }
+
+    /// Remembers that the content is good, or puts it aside.
+    private func accept(_ hash: RunningHash) async throws {
         guard hash.digest == digest else { throw await damaged() }
-        storage.verified.insert(digest, content.modified)
+        storage.verified.insert(digest, content.status)
     }
 
     /// Puts the content aside, so that it counts as unknown and the next push of it repairs it.
     private func damaged() async -> any Error {
         do {
-            try await storage.putAside(digest, modified: content.modified)
+            try await storage.putAside(digest, content.status)
             return DamagedContent()
         } catch {
             return error
@@ -111,28 +162,28 @@ final class RunningHash: Sendable {
     var digest: ImageDigest { hasher.withLock { $0.digest() } }
 }
 
-/// Content that was read whole and found good, by its digest and the time it was stored.
+/// Content that was found good when it was stored or read whole, and the file it was then.
 final class VerifiedContent: Sendable {
     private static let limit = 65536
 
-    private let times = Mutex<[ImageDigest: Date]>([:])
+    private let files = Mutex<[ImageDigest: FileStatus]>([:])
 
-    func contains(_ digest: ImageDigest, _ modified: Date) -> Bool { times.withLock { $0[digest] == modified } }
+    func contains(_ digest: ImageDigest, _ status: FileStatus) -> Bool { files.withLock { $0[digest] == status } }
 
-    func insert(_ digest: ImageDigest, _ modified: Date) {
-        times.withLock { times in
-            if times.count >= Self.limit { times = [:] }
-            times[digest] = modified
+    func insert(_ digest: ImageDigest, _ status: FileStatus) {
+        files.withLock { files in
+            if files.count >= Self.limit { files = [:] }
+            files[digest] = status
         }
     }
 }
 
 extension FolderStorage {
     /// Moves damaged content out of the way, unless it was replaced meanwhile.
-    func putAside(_ digest: ImageDigest, modified: Date) async throws {
+    func putAside(_ digest: ImageDigest, _ status: FileStatus) async throws {
         try await digests.withKey(digest) {
             try await threads.run { [layout, files] in
-                guard try files.status(layout.blob(digest))?.modified == modified else { return }
+                guard try files.status(layout.blob(digest)) == status else { return }
                 try files.move(layout.blob(digest), to: layout.damaged(digest))
             }
         }

@@ -1,4 +1,5 @@
-import FoundationEssentials
+import Glibc
+import NIOCore
 import OCIRegistry
 import ObjectStorage
 
@@ -6,6 +7,12 @@ import ObjectStorage
 struct ContentStore: Sendable {
     let layout: StorageLayout
     let files: FileTree
+    private let documents = RememberedFiles<[UInt8]>(limit: 256)
+
+    init(layout: StorageLayout, files: FileTree) {
+        self.layout = layout
+        self.files = files
+    }
 
     /// What is stored under a digest; nil when nothing is.
     func status(_ digest: ImageDigest) throws -> FileStatus? {
@@ -13,19 +20,33 @@ struct ContentStore: Sendable {
     }
 
     /// Opens content for reading if it has the length it was stored with; nil when it is missing or damaged.
-    func open(_ digest: ImageDigest, size: Int) throws -> OpenBlob? {
-        let path = layout.blob(digest)
-        guard let status = try files.status(path), status.size == size else { return nil }
-        let file = try OpenFile(path, .reading)
-        return OpenBlob(file, size: size, modified: status.modified)
+    func open(_ digest: ImageDigest, size: Int) throws(FileFailure) -> OpenBlob? {
+        do throws(FileFailure) {
+            let file = try OpenFile(layout.blob(digest), .reading)
+            let status = try file.status()
+            guard status.size == size else { return nil }
+            return OpenBlob(file, status)
+        } catch  where error.condition == .missing || error.number == ENOTDIR {
+            return nil
+        }
     }
 
     /// Reads a small piece of content whole and verifies it; nil when it is missing or damaged.
     func read(_ digest: ImageDigest, size: Int) throws -> [UInt8]? {
-        guard let bytes = try files.read(layout.blob(digest), limit: size + 1), bytes.count == size,
-            ImageDigest(of: bytes, algorithm: digest.algorithm) == digest
-        else { return nil }
-        return bytes
+        let path = layout.blob(digest)
+        let bytes = try documents.value(at: path, files, isKept: { $0.count <= 64 << 10 }) {
+            guard let bytes = try files.read(path, limit: size + 1),
+                ImageDigest(of: bytes, algorithm: digest.algorithm) == digest
+            else { return nil }
+            return bytes
+        }
+        return bytes?.count == size ? bytes : nil
+    }
+
+    /// A small piece of content if it need not be read, without blocking.
+    func recall(_ digest: ImageDigest, size: Int) throws -> [UInt8]? {
+        let bytes = try documents.recall(layout.blob(digest), files)
+        return bytes?.count == size ? bytes : nil
     }
 
     /// What has to be placed to make a complete, verified and flushed file the content of `digest`.
@@ -48,23 +69,66 @@ struct ContentStore: Sendable {
 
 /// Content open for reading; it stays readable although the blob is deleted meanwhile.
 final class OpenBlob: Sendable {
-    let size: Int
-    /// When it was stored or somebody relied on it last.
-    let modified: Date
+    private static let scratch = 128 << 10
+
+    /// What it was when it was opened.
+    let status: FileStatus
     private let file: OpenFile
 
-    init(_ file: consuming OpenFile, size: Int, modified: Date) {
+    init(_ file: consuming OpenFile, _ status: FileStatus) {
         self.file = file
-        self.size = size
-        self.modified = modified
+        self.status = status
     }
 
-    /// Reads exactly `count` bytes from `offset`; throws when the file has become shorter.
-    func read(_ count: Int, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-        let filled = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset)
-        guard filled == count else { throw DamagedContent() }
-        return filled
+    var size: Int { status.size }
+
+    /// Reads a part into memory; throws when the file has become shorter.
+    func buffer(_ range: Range<Int>) throws -> ByteBuffer {
+        var buffer = ByteBufferAllocator().buffer(capacity: range.count)
+        try read(range, to: &buffer)
+        return buffer
+    }
+
+    /// Feeds a part to a hash; throws when the file has become shorter.
+    func hash(_ range: Range<Int>, into hash: RunningHash) throws {
+        var buffer = ByteBufferAllocator().buffer(capacity: min(Self.scratch, range.count))
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let end = min(offset + Self.scratch, range.upperBound)
+            buffer.clear()
+            try read(offset..<end, to: &buffer)
+            hash.update(buffer)
+            offset = end
+        }
+    }
+
+    private func read(_ range: Range<Int>, to buffer: inout ByteBuffer) throws {
+        let count = try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: range.count) { bytes in
+            try file.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<range.count]), at: range.lowerBound)
+        }
+        guard count == range.count else { throw DamagedContent() }
     }
 
     func adviseSequentialReading() { file.adviseSequentialReading() }
+
+    /// All of it if it is in the page cache, without blocking.
+    func loadedBuffer() -> ByteBuffer? {
+        var buffer = ByteBufferAllocator().buffer(capacity: size)
+        let count = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { bytes in
+            max(0, file.readLoaded(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<size])))
+        }
+        return count == size ? buffer : nil
+    }
+
+    /// Whether a part can be sent without waiting for the disk. Does not block.
+    func isLoaded(_ range: Range<Int>) -> Bool { file.isLoaded(range) }
+
+    /// Brings a part into the page cache.
+    func load(_ range: Range<Int>) { file.load(range) }
+
+    /// A descriptor to send a part from, which the caller closes; throws when the file has become shorter.
+    func descriptor(for range: Range<Int>) throws -> CInt {
+        guard try file.status().size >= range.upperBound else { throw DamagedContent() }
+        return try file.duplicateDescriptor()
+    }
 }

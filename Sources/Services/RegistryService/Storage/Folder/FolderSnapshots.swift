@@ -124,7 +124,8 @@ extension FolderStorage {
     private func keep(_ path: String, in name: RepositoryName) async throws -> Bool {
         // A part of the grace period is enough, because nothing younger is collected.
         let fresh = min(60, grace.seconds / 4)
-        let isFresh = try await threads.run { [files] in
+        // The entry was just looked at, so its status is at hand.
+        let isFresh = try threads.runHere {
             try files.status(path).map { -$0.modified.timeIntervalSinceNow < fresh }
         }
         switch isFresh {

@@ -1,17 +1,58 @@
 import ConcurrencyPrimitives
+import NIOCore
 import OCIRegistry
 import ObjectStorage
 
 extension FolderStorage {
-    /// Opens a blob that is visible in a repository; nil when it is not, or when its content is damaged, in which case
-    /// a client pushes it again.
-    func openBlob(_ digest: ImageDigest, in name: RepositoryName) async throws -> BlobLookup {
-        try await threads.run { [content, metadata] in
-            guard let link = try metadata.link(digest, in: name) else { return .unknown }
-            guard let blob = try content.open(digest, size: link.size) else { return .damaged }
-            let reading = BlobReading(digest: digest, content: blob, storage: self)
+    func openBlob(_ digest: ImageDigest, in name: RepositoryName, for use: BlobUse) async throws -> BlobLookup {
+        var opened = try threads.runHere { try openLoadedBlob(digest, in: name, for: use) }
+        if opened == nil {
+            opened = try await threads.run { try openBlobFile(digest, in: name, for: use) }
+        }
+        switch opened {
+        case .unknown, nil: return .unknown
+        case .damaged(let status):
+            if let status { try await putAside(digest, status) }
+            return .damaged
+        case .open(let blob, let small):
+            if use == .finding, try await !keepBlob(digest, in: name) { return .unknown }
+            let reading = BlobReading(digest: digest, content: blob, storage: self, small: small)
             return .found(VisibleBlob(digest: digest, content: reading))
         }
+    }
+
+    private enum OpenedBlob {
+        case unknown
+        /// Missing, or as it is on the disk something else.
+        case damaged(FileStatus?)
+        /// With all of it, if it is small and to be read.
+        case open(OpenBlob, ByteBuffer?)
+    }
+
+    /// Opens a blob that was used lately, without blocking; nil when something has to be read from the disk.
+    private func openLoadedBlob(
+        _ digest: ImageDigest, in name: RepositoryName, for use: BlobUse
+    ) throws -> OpenedBlob? {
+        guard let link = try metadata.recallLink(digest, in: name) else { return nil }
+        guard let blob = try content.open(digest, size: link.size) else { return .damaged(nil) }
+        guard use == .reading, blob.size <= VisibleBlob.smallSize else { return .open(blob, nil) }
+        return blob.loadedBuffer().map { Self.verified($0, blob, digest) }
+    }
+
+    /// Opens a blob. Blocking.
+    private func openBlobFile(
+        _ digest: ImageDigest, in name: RepositoryName, for use: BlobUse
+    ) throws -> OpenedBlob {
+        guard let link = try metadata.link(digest, in: name) else { return .unknown }
+        guard let blob = try content.open(digest, size: link.size) else { return .damaged(nil) }
+        guard use == .reading, blob.size <= VisibleBlob.smallSize else { return .open(blob, nil) }
+        return Self.verified(try blob.buffer(0..<blob.size), blob, digest)
+    }
+
+    private static func verified(_ bytes: ByteBuffer, _ blob: OpenBlob, _ digest: ImageDigest) -> OpenedBlob {
+        let hash = RunningHash(digest.algorithm)
+        hash.update(bytes)
+        return hash.digest == digest ? .open(blob, bytes) : .damaged(blob.status)
     }
 
     /// The length of a blob that is visible in a repository and whole.
@@ -29,7 +70,7 @@ extension FolderStorage {
     /// - Throws: `DIGEST_INVALID` when the data is something else; the upload is untouched then.
     func commit(_ session: UploadSession, as digest: ImageDigest) async throws {
         try await digests.withKey(digest) {
-            try await threads.run { [layout, files, content, metadata] in
+            try await threads.run { [layout, files, content, metadata, verified] in
                 guard try session.digest(like: digest) == digest else {
                     throw RegistryError.wrongContent(digest)
                 }
@@ -41,6 +82,8 @@ extension FolderStorage {
                     try metadata.placement(of: BlobLink(size: size), digest, in: name),
                 ]
                 try files.place(placements.compactMap(\.self))
+                // It was hashed on its way in, and is in the page cache now: reading it would prove nothing more.
+                if let status = try content.status(digest) { verified.insert(digest, status) }
             }
             journal.note(digest)
         }

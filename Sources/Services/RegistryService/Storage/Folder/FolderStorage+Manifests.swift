@@ -6,7 +6,8 @@ import ObjectStorage
 extension FolderStorage {
     /// Reads a manifest; nil when it is unknown or its content is damaged. The bytes are verified.
     func manifest(_ reference: ManifestReference, in name: RepositoryName) async throws -> StoredManifest? {
-        try await threads.run { [content, metadata] in
+        if let known = try threads.runHere({ try recallManifest(reference, in: name) }) { return known }
+        return try await threads.run { [content, metadata] in
             let resolved: ImageDigest? =
                 switch reference {
                 case .digest(let digest): digest
@@ -18,6 +19,20 @@ extension FolderStorage {
             else { return nil }
             return StoredManifest(digest: digest, record: record, bytes: bytes)
         }
+    }
+
+    /// A manifest of which everything was read and verified before and is as it was; nil when it has to be read.
+    private func recallManifest(_ reference: ManifestReference, in name: RepositoryName) throws -> StoredManifest? {
+        let resolved: ImageDigest? =
+            switch reference {
+            case .digest(let digest): digest
+            case .tag(let tag): try metadata.recallTarget(of: tag, in: name)
+            case .impossible: nil
+            }
+        guard let digest = resolved, let record = try metadata.recallManifest(digest, in: name),
+            let bytes = try content.recall(digest, size: record.size)
+        else { return nil }
+        return StoredManifest(digest: digest, record: record, bytes: bytes)
     }
 
     /// Stores a manifest, its referrer entry and its tags, in this order.
@@ -70,7 +85,10 @@ extension FolderStorage {
 
     /// All tags in byte order; nil when there is no such repository.
     func tags(in name: RepositoryName) async throws -> [ImageTag]? {
-        try await threads.run { [metadata] in
+        if let known = try threads.runHere({ try metadata.recallTags(in: name) }), try metadata.exists(name) {
+            return known
+        }
+        return try await threads.run { [metadata] in
             guard try metadata.exists(name) else { return nil }
             return try metadata.tags(in: name)
         }

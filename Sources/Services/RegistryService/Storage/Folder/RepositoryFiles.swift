@@ -10,6 +10,15 @@ struct RepositoryFiles: Sendable {
 
     let layout: StorageLayout
     let files: FileTree
+    private let links = RememberedFiles<BlobLink>(limit: 16384)
+    private let records = RememberedFiles<ManifestRecord>(limit: 4096)
+    private let targets = RememberedFiles<ImageDigest>(limit: 16384)
+    private let tagLists = RememberedFiles<[ImageTag]>(limit: 256)
+
+    init(layout: StorageLayout, files: FileTree) {
+        self.layout = layout
+        self.files = files
+    }
 
     /// Whether anything was ever pushed to the repository and is still there.
     func exists(_ name: RepositoryName) throws -> Bool {
@@ -19,13 +28,19 @@ struct RepositoryFiles: Sendable {
     // MARK: Blobs
 
     func link(_ digest: ImageDigest, in name: RepositoryName) throws -> BlobLink? {
-        try record(BlobLink.self, layout.blobLink(digest, in: name))
+        let path = layout.blobLink(digest, in: name)
+        return try links.value(at: path, files) { try record(BlobLink.self, path) }
+    }
+
+    /// The entry of a blob if it need not be read, without blocking.
+    func recallLink(_ digest: ImageDigest, in name: RepositoryName) throws -> BlobLink? {
+        try links.recall(layout.blobLink(digest, in: name), files)
     }
 
     /// What makes a blob visible; nil when it is visible already, whose age is reset then.
     func placement(of link: BlobLink, _ digest: ImageDigest, in name: RepositoryName) throws -> FilePlacement? {
         let path = layout.blobLink(digest, in: name)
-        if try record(BlobLink.self, path) == link, try files.touch(path) { return nil }
+        if try self.link(digest, in: name) == link, try files.touch(path) { return nil }
         return try placement(of: link, at: path)
     }
 
@@ -38,7 +53,15 @@ struct RepositoryFiles: Sendable {
     // MARK: Manifests
 
     func manifest(_ digest: ImageDigest, in name: RepositoryName) throws -> ManifestRecord? {
-        try record(ManifestRecord.self, layout.manifest(digest, in: name))
+        let path = layout.manifest(digest, in: name)
+        return try records.value(at: path, files, isKept: { $0.references.count <= 256 }) {
+            try record(ManifestRecord.self, path)
+        }
+    }
+
+    /// What a manifest is if it need not be read, without blocking.
+    func recallManifest(_ digest: ImageDigest, in name: RepositoryName) throws -> ManifestRecord? {
+        try records.recall(layout.manifest(digest, in: name), files)
     }
 
     func placement(
@@ -74,9 +97,17 @@ struct RepositoryFiles: Sendable {
     // MARK: Tags
 
     func resolve(_ tag: ImageTag, in name: RepositoryName) throws -> ImageDigest? {
-        guard let bytes = try files.read(layout.tag(tag, in: name), limit: 256) else { return nil }
-        // An unreadable tag counts as missing; pushing it again replaces it.
-        return try? ImageDigest(String(decoding: bytes, as: UTF8.self))
+        let path = layout.tag(tag, in: name)
+        return try targets.value(at: path, files) {
+            guard let bytes = try files.read(path, limit: 256) else { return nil }
+            // An unreadable tag counts as missing; pushing it again replaces it.
+            return try? ImageDigest(String(decoding: bytes, as: UTF8.self))
+        }
+    }
+
+    /// What a tag points to if it need not be read, without blocking.
+    func recallTarget(of tag: ImageTag, in name: RepositoryName) throws -> ImageDigest? {
+        try targets.recall(layout.tag(tag, in: name), files)
     }
 
     /// What makes a tag point to a digest; nil when it does already, and is as new as one just written then.
@@ -99,8 +130,16 @@ struct RepositoryFiles: Sendable {
 
     /// All tags in byte order.
     func tags(in name: RepositoryName) throws -> [ImageTag] {
-        // A file whose name is no tag was not made by the registry.
-        try files.names(in: layout.tags(name)).compactMap { try? ImageTag($0) }
+        let folder = layout.tags(name)
+        return try tagLists.value(at: folder, files, isKept: { $0.count <= 1000 }) {
+            // A file whose name is no tag was not made by the registry.
+            try files.names(in: folder).compactMap { try? ImageTag($0) }
+        } ?? []
+    }
+
+    /// All tags if they need not be read, without blocking.
+    func recallTags(in name: RepositoryName) throws -> [ImageTag]? {
+        try tagLists.recall(layout.tags(name), files)
     }
 
     // MARK: Referrers

@@ -15,10 +15,23 @@ struct StorageThreads: Sendable {
         do {
             return try await threads.run(body)
         } catch let failure as FileFailure {
-            throw RegistryError(failure) ?? failure as any Error
+            throw Self.translated(failure)
         } catch is BlockingThreads.Busy {
             throw RegistryError(
                 .tooManyRequests, "The registry's storage is overloaded; try again.", headers: [.retryAfter: "1"])
         }
+    }
+
+    /// Runs an operation that does not block where it is, with the same errors.
+    func runHere<Value>(_ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch let failure as FileFailure {
+            throw Self.translated(failure)
+        }
+    }
+
+    private static func translated(_ failure: FileFailure) -> any Error {
+        RegistryError(failure) ?? failure
     }
 }

@@ -1,0 +1,55 @@
+import FoundationEssentials
+import ObjectStorage
+import Synchronization
+
+/// What small files said when they were read last, as long as they are the same files.
+///
+/// A file is asked for its identity, length and time at each use. It is remembered only when its last change is older
+/// than the grain of the clock that dates changes, so that any later change shows.
+final class RememberedFiles<Value: Sendable>: Sendable {
+    private struct Entry {
+        let status: FileStatus
+        let value: Value
+    }
+
+    private static var grain: TimeInterval { 0.1 }
+
+    private let limit: Int
+    private let entries = Mutex<[String: Entry]>([:])
+
+    /// - Parameter limit: how many files are remembered; past it all are forgotten.
+    init(limit: Int) { self.limit = limit }
+
+    /// What a file or folder says; nil when it is missing or says nothing. Blocking.
+    ///
+    /// - Parameters:
+    ///   - isKept: whether a value is small enough to be remembered.
+    func value(
+        at path: String, _ files: FileTree, isKept: (Value) -> Bool = { _ in true }, read: () throws -> Value?
+    ) throws -> Value? {
+        guard let status = try files.status(path) else { return nil }
+        if let value = recall(path, status) { return value }
+        guard let value = try read() else { return nil }
+        guard -status.modified.timeIntervalSinceNow > Self.grain, isKept(value) else { return value }
+        entries.withLock { entries in
+            if entries.count >= limit { entries = [:] }
+            entries[path] = Entry(status: status, value: value)
+        }
+        return value
+    }
+
+    /// What a file or folder says, if it was read before and is the same now; nil when it has to be read.
+    ///
+    /// Looks at nothing but the status of a file that was used lately, which does not wait for the disk.
+    func recall(_ path: String, _ files: FileTree) throws -> Value? {
+        guard entries.withLock({ $0[path] != nil }), let status = try files.status(path) else { return nil }
+        return recall(path, status)
+    }
+
+    private func recall(_ path: String, _ status: FileStatus) -> Value? {
+        entries.withLock { entries in
+            guard let entry = entries[path], entry.status == status else { return nil }
+            return entry.value
+        }
+    }
+}
