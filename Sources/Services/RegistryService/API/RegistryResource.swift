@@ -84,7 +84,9 @@ enum RegistryResource: Hashable, Sendable {
     private static func components(_ path: String) throws(RegistryError) -> [String] {
         var parts: [String] = []
         for part in path.split(separator: "/", omittingEmptySubsequences: false).dropFirst(2) {
-            guard let text = PercentCoding.decode(part), !text.contains("/"), !text.contains("\0") else {
+            guard let text = PercentCoding.decode(part),
+                !text.utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 == 0 })
+            else {
                 throw RegistryError(.pathUnknown, "The path is not well formed.")
             }
             parts.append(text)
