@@ -9,6 +9,20 @@ import Testing
 
 @Suite(.enabled(if: TestEnvironment.hasServers), .timeLimit(.minutes(3)))
 struct AuthorizationCodeTests {
+    /// Gives `body` a code that the browser of somebody signed in brought to the client.
+    private func withCode(
+        for makeApplication: @escaping @Sendable (PassportSite) -> TestApplication = { TestApplication(site: $0) },
+        _ body: @escaping @Sendable (PassportSite, TestApplication, String) async throws -> Void
+    ) async throws {
+        try await withPassport { site async throws in
+            try await site.addUser()
+            let application = makeApplication(site)
+            let browser = TestBrowser(site)
+            try await browser.signIn()
+            try await body(site, application, try await application.code(browser))
+        }
+    }
+
     @Test func aPersonSignsInThroughTheFormsAndTheClientGetsTokens() async throws {
         try await withPassport { site async throws in
             let user = try await site.addUser(isAdministrator: true)
@@ -44,12 +58,7 @@ struct AuthorizationCodeTests {
     }
 
     @Test func aCodeWorksOnceAndItsReplayKillsWhatItGave() async throws {
-        try await withPassport { site async throws in
-            try await site.addUser()
-            let application = TestApplication(site: site)
-            let browser = TestBrowser(site)
-            try await browser.signIn()
-            let code = try await application.code(browser)
+        try await withCode { _, application, code async throws in
             let tokens = try await application.trade(code)
             let token = try tokens.text("access_token")
             #expect(try await application.userInfo(token).status == .ok)
@@ -61,12 +70,7 @@ struct AuthorizationCodeTests {
     }
 
     @Test func ofManyRedemptionsAtOnceOneSucceedsAndAllEndDead() async throws {
-        try await withPassport { site async throws in
-            try await site.addUser()
-            let application = TestApplication(site: site)
-            let browser = TestBrowser(site)
-            try await browser.signIn()
-            let code = try await application.code(browser)
+        try await withCode { _, application, code async throws in
             let replies = try await withThrowingTaskGroup(of: [String: JSONValue].self) { group in
                 for _ in 0..<8 { group.addTask { try await application.trade(code) } }
                 return try await group.reduce(into: [[String: JSONValue]]()) { $0.append($1) }
@@ -84,12 +88,7 @@ struct AuthorizationCodeTests {
     ]
 
     @Test func anyChangeToTheTradeIsRefused() async throws {
-        try await withPassport { site async throws in
-            try await site.addUser()
-            let application = TestApplication(site: site)
-            let browser = TestBrowser(site)
-            try await browser.signIn()
-            let code = try await application.code(browser)
+        try await withCode { _, application, code async throws in
             for change in Self.changes {
                 #expect(try await application.trade(code, change)["error"]?.stringValue == "invalid_grant")
             }
@@ -107,12 +106,7 @@ struct AuthorizationCodeTests {
     }
 
     @Test func anotherClientCannotUseACode() async throws {
-        try await withPassport { site async throws in
-            try await site.addUser()
-            let application = TestApplication(site: site)
-            let browser = TestBrowser(site)
-            try await browser.signIn()
-            let code = try await application.code(browser)
+        try await withCode { site, application, code async throws in
             let thief = TestApplication(site: site, id: "shop", secret: "shop+secret/with:odd %chars")
             #expect(
                 try await thief.trade(code, ["code_verifier": application.verifier])["error"]?.stringValue
@@ -122,25 +116,16 @@ struct AuthorizationCodeTests {
     }
 
     @Test func aCodeExpires() async throws {
-        try await withPassport { site async throws in
-            try await site.addUser()
-            let application = TestApplication(site: site)
-            let browser = TestBrowser(site)
-            try await browser.signIn()
-            let code = try await application.code(browser)
+        try await withCode { site, application, code async throws in
             site.time.advance(by: 61)
             #expect(try await application.trade(code)["error"]?.stringValue == "invalid_grant")
         }
     }
 
     @Test func aPublicClientNeedsNoSecretButItsVerifier() async throws {
-        try await withPassport { site async throws in
-            try await site.addUser()
-            let application = TestApplication(
-                site: site, id: "native", secret: nil, redirect: "http://127.0.0.1:51234/back")
-            let browser = TestBrowser(site)
-            try await browser.signIn()
-            let code = try await application.code(browser)
+        try await withCode {
+            TestApplication(site: $0, id: "native", secret: nil, redirect: "http://127.0.0.1:51234/back")
+        } _: { _, application, code async throws in
             let wrong = try await application.trade(code, ["code_verifier": String(repeating: "a", count: 43)])
             #expect(wrong["error"]?.stringValue == "invalid_grant")
             let tokens = try await application.trade(code)

@@ -1,4 +1,5 @@
 package import FoundationEssentials
+package import PlatformModel
 
 /// The one encoder and decoder set-up of the platform: ISO 8601 dates, sorted members, unescaped slashes.
 package enum JSONCoding {
@@ -13,5 +14,15 @@ package enum JSONCoding {
         let decoder = JSONDecoder()
         decoder.dateDecodingStrategy = .iso8601
         return decoder
+    }
+
+    /// - Returns: nil for a text that is no JSON.
+    package static func value(of text: String) -> JSONValue? {
+        do {
+            return try decoder.decode(JSONValue.self, from: Data(text.utf8))
+        } catch {
+            // Whoever sent it is told so; where it is broken helps nobody.
+            return nil
+        }
     }
 }

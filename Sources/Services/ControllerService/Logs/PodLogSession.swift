@@ -1,5 +1,4 @@
 import ConcurrencyPrimitives
-import FoundationEssentials
 import NIOCore
 import PlatformModel
 import Postgres
@@ -26,14 +25,7 @@ struct PodLogSession: Sendable {
 
         /// - Returns: nil for a text that is no JSON object.
         init?(_ text: String) {
-            let value: JSONValue
-            do {
-                value = try JSONCoding.decoder.decode(JSONValue.self, from: Data(text.utf8))
-            } catch {
-                // Told to the client by closing with 1007.
-                return nil
-            }
-            guard value.objectValue != nil else { return nil }
+            guard let value = JSONCoding.value(of: text), value.objectValue != nil else { return nil }
             lines = value["lines"]?.looseInteger.flatMap { $0 > 0 ? $0 : nil }
             isFollowing = value["follow"]?.boolValue ?? false
         }

@@ -1,5 +1,4 @@
 import ConcurrencyPrimitives
-import FoundationEssentials
 import NIOCore
 import PlatformModel
 import Postgres
@@ -26,15 +25,8 @@ struct PodExecSession: Sendable {
 
         /// - Returns: nil for a text that is no such object.
         init?(_ text: String) {
-            let value: JSONValue
-            do {
-                value = try JSONCoding.decoder.decode(JSONValue.self, from: Data(text.utf8))
-            } catch {
-                // Told to the client by closing with 1007.
-                return nil
-            }
-            guard let words = value["command"]?.strings, let first = words.first, !first.isEmpty,
-                !words.contains(where: { $0.utf8.contains(0) })
+            guard let value = JSONCoding.value(of: text), let words = value["command"]?.strings,
+                let first = words.first, !first.isEmpty, !words.contains(where: { $0.utf8.contains(0) })
             else { return nil }
             command = PodCommand(
                 words: words, hasTerminal: value["tty"]?.boolValue ?? false,
