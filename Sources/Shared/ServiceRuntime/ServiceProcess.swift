@@ -41,7 +41,7 @@ package struct ServiceProcess: Sendable {
             let parts = try await make(&reader, process)
             try reader.validate()
             try await process.serve(parts, shutdownTimeout: timeout)
-            exit(0)
+            end(0)
         } catch let error as ConfigurationError {
             fail(name, "configuration: \(error)")
         } catch {
@@ -58,7 +58,7 @@ package struct ServiceProcess: Sendable {
             var reader = try await ConfigurationReader()
             let process = ServiceProcess(name: name, reader: &reader)
             try await body(&reader, process)
-            exit(0)
+            end(0)
         } catch let error as ConfigurationError {
             fail(name, "configuration: \(error)")
         } catch {
@@ -98,7 +98,16 @@ package struct ServiceProcess: Sendable {
         let bytes = Array("\(name): \(line)\n".utf8)
         // The exit code still tells when even this line cannot be written.
         _ = write(STDERR_FILENO, bytes, bytes.count)
-        exit(1)
+        end(1)
+    }
+
+    /// Ends the process without the libraries' own clean-up.
+    ///
+    /// Threads of pools and clients may still be closing their connections then, and one that uses OpenSSL while that
+    /// takes itself apart ends the process by a signal.
+    private static func end(_ code: CInt) -> Never {
+        fflush(nil)
+        _exit(code)
     }
 }
 
