@@ -19,13 +19,15 @@ package final class ProcessLock: Sendable {
 
     /// Takes the lock or says at once why not.
     package init(path: String) throws(Refusal) {
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .unusable(path: path, errno: errno) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        // A local name, because an object whose members are all set runs its deinit when its init throws.
+        let opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard opened >= 0 else { throw .unusable(path: path, errno: errno) }
+        guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
             let code = errno
-            close(descriptor)
+            close(opened)
             throw code == EWOULDBLOCK ? .held(path: path) : .unusable(path: path, errno: code)
         }
+        descriptor = opened
     }
 
     deinit {
