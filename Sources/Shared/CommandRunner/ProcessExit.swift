@@ -46,13 +46,16 @@ private final class ExitWatch: Sendable {
 
     /// nil when there is no such process.
     init?(pid: Int32) {
-        process = syscalls_pidfd_open(pid)
-        guard process >= 0 else { return nil }
-        cancellation = syscalls_eventfd()
-        guard cancellation >= 0 else {
-            close(process)
+        // Local names, because an object whose members are all set runs its deinit when its init fails.
+        let opened = syscalls_pidfd_open(pid)
+        guard opened >= 0 else { return nil }
+        let made = syscalls_eventfd()
+        guard made >= 0 else {
+            close(opened)
             return nil
         }
+        process = opened
+        cancellation = made
     }
 
     deinit {
