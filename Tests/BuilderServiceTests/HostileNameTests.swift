@@ -44,7 +44,8 @@ struct HostileNameTests {
         try await BuilderFixture.with { fixture in
             let key = try await fixture.makeKey()
             let tree = try await fixture.makeTree()
-            #expect(try await fixture.git(["push", fixture.url(), "main"], key: key, in: tree).exit == .code(0))
+            let first = try await fixture.git(["push", fixture.url(), "main"], key: key, in: tree)
+            #expect(first.exit == .code(0), "\(first.errorText)")
             let head = try await fixture.head(of: tree)
             let result = try await fixture.rawPush(head, to: ref, key: key)
             let isRefused = result.exit != .code(0) || result.text.contains("ng ")
