@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 extension WholePlatform {
@@ -19,7 +20,8 @@ extension WholePlatform {
                 }
             }
             let seconds = (ContinuousClock.now - began) / .seconds(1)
-            #expect(outcome.failures.isEmpty)
+            let edge = try String(contentsOfFile: "\(platform.root)/nginx/error.log", encoding: .utf8).suffix(3000)
+            #expect(outcome.failures.isEmpty, "\(edge)")
             #expect(Double(outcome.answered) >= 190 * seconds, "\(outcome.answered) requests in \(seconds) s")
             #expect(try await app.page() == (200, "page 10"))
         }

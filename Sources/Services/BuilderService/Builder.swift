@@ -13,9 +13,9 @@ import ServiceRuntime
 
 /// git over SSH, and the builds that come out of it.
 package enum Builder {
-    /// Runs the builder until it is told to stop; `builder hook` is what git starts during a push.
+    /// Runs the builder until it is told to stop. Git starts it under the name of its hook during a push.
     package static func run(arguments: [String]) async -> Never {
-        if arguments.dropFirst().first == "hook" { exit(HookCommand.run()) }
+        if arguments.first?.hasSuffix("/\(HookCommand.name)") == true { exit(HookCommand.run()) }
         await ServiceProcess.run(name: "builder") { reader, process in
             let configuration = BuilderConfiguration(reader: &reader)
             try reader.validate()
@@ -54,7 +54,7 @@ struct BuilderParts: Sendable {
         store = try await makeObjectStore(
             url: storage.url, accessKey: storage.accessKey, secretKey: storage.secretKey)
         repositories = RepositoryStore(root: configuration.gitDirectory)
-        try repositories.prepare()
+        try repositories.prepare(hookProgram: hookProgram)
         try await RepositoryRecovery(folder: repositories.repositories, logger: logger).run()
         let tickets = PushTickets()
         followUp = RunFollowUp(controller: controller, repositories: repositories, logger: logger)
@@ -64,7 +64,7 @@ struct BuilderParts: Sendable {
             repositories: repositories, tickets: tickets, followUp: followUp, metrics: PushMetrics(), logger: logger)
         let gateway = GitGateway(
             controller: controller, repositories: repositories, tickets: tickets, followUp: followUp,
-            limits: configuration.limits, hookProgram: hookProgram, logger: logger)
+            limits: configuration.limits, logger: logger)
         server = try SSHServer(
             configuration: Self.ssh(configuration, repositories),
             authorizer: KeyDirectory(controller: controller, logger: logger), handler: gateway, logger: logger)

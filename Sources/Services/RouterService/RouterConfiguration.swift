@@ -55,7 +55,7 @@ package struct RouterConfiguration: Sendable {
         settings.workerConnections = reader.integer("ROUTER_WORKER_CONNECTIONS", default: 4096, in: 64...65536)
         settings.bodyLimitMiB = reader.integer("ROUTER_BODY_LIMIT", default: 1024, in: 1...1_048_576)
         settings.platformBodyLimitMiB = reader.integer("ROUTER_PLATFORM_BODY_LIMIT", default: 64, in: 1...1_048_576)
-        settings.connectTimeout = reader.integer("ROUTER_CONNECT_TIMEOUT", default: 3, in: 1...60)
+        settings.connectTimeout = reader.integer("ROUTER_CONNECT_TIMEOUT", default: 5, in: 1...60)
         settings.responseTimeout = reader.integer("ROUTER_RESPONSE_TIMEOUT", default: 1300, in: 1...86400)
         return settings
     }

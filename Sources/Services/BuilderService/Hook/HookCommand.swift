@@ -3,9 +3,12 @@ import Glibc
 
 /// git's proc-receive hook: carries the push's refs to the builder and its lines back to the pusher.
 ///
-/// Started by git as `builder hook`. It decides nothing, so the build belongs to the builder's process and not to the
-/// connection.
+/// Started by git under the hook's name. It decides nothing, so the build belongs to the builder's process and not to
+/// the connection.
 enum HookCommand {
+    /// The hook of git-receive-pack(1) that decides about refs.
+    static let name = "proc-receive"
+
     struct Failure: Error {
         let message: String
     }

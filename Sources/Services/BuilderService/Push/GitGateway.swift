@@ -9,8 +9,6 @@ struct GitGateway: SSHCommandHandler {
     let tickets: PushTickets
     let followUp: RunFollowUp
     let limits: SourceLimits
-    /// The program git's hook starts: this one.
-    let hookProgram: String
     let logger: Logger
 
     /// A push goes on this long without its client, which is enough to record it.
@@ -71,7 +69,6 @@ struct GitGateway: SSHCommandHandler {
         ]
         var environment = environment(request)
         environment["GIT_NAMESPACE"] = ticket.namespace
-        environment["BUILDER_HOOK_PROGRAM"] = hookProgram
         environment["BUILDER_HOOK_SOCKET"] = repositories.hookSocket
         environment["BUILDER_HOOK_TICKET"] = ticket.id
         var child = SSHChildProcess(

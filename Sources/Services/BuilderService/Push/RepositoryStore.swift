@@ -20,7 +20,9 @@ struct RepositoryStore: Sendable {
     var hostKeys: String { root + "/host-keys" }
 
     /// Makes the folders and removes what an earlier process left half done.
-    func prepare() throws {
+    ///
+    /// - Parameter hookProgram: the builder's executable, which git starts under the hook's name.
+    func prepare(hookProgram: String) throws {
         for folder in [drafts, spool] where FileManager.default.fileExists(atPath: folder) {
             try FileManager.default.removeItem(atPath: folder)
         }
@@ -28,9 +30,12 @@ struct RepositoryStore: Sendable {
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         }
-        let hook = "#!/bin/sh\nexec \"$BUILDER_HOOK_PROGRAM\" hook\n"
-        try Data(hook.utf8).write(to: URL(filePath: hooks + "/proc-receive"), options: .atomic)
-        try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: hooks + "/proc-receive")
+        // A link and no script: what was just written cannot be run while a child that is being started has it open.
+        let hook = "\(hooks)/\(HookCommand.name)"
+        if try FileManager.default.contentsOfDirectory(atPath: hooks).contains(HookCommand.name) {
+            try FileManager.default.removeItem(atPath: hook)
+        }
+        try FileManager.default.createSymbolicLink(atPath: hook, withDestinationPath: hookProgram)
     }
 
     func existing(_ app: AppName) -> GitRepository? {

@@ -39,6 +39,8 @@ package struct EdgeSettings: Equatable, Sendable {
     package var workerConnections: Int
     package var bodyLimitMiB: Int
     package var platformBodyLimitMiB: Int
+    /// Seconds a backend may take to accept a connection. Five, because a backend that is too busy for a moment drops
+    /// the first packets, and the kernel sends them again after one and after three seconds (RFC 6298).
     package var connectTimeout: Int
     package var responseTimeout: Int
     package var accessLogPath: String
@@ -49,7 +51,7 @@ package struct EdgeSettings: Equatable, Sendable {
         directory: String, bindAddresses: [String], httpPort: Int, httpsPort: Int, certificate: DefaultCertificate?,
         platformHosts: [PlatformHost], workerUser: String?, accessLogPath: String, workers: Int = 2,
         workerConnections: Int = 4096, bodyLimitMiB: Int = 1024, platformBodyLimitMiB: Int = 64,
-        connectTimeout: Int = 3, responseTimeout: Int = 1300
+        connectTimeout: Int = 5, responseTimeout: Int = 1300
     ) {
         self.directory = directory
         self.bindAddresses = bindAddresses
