@@ -35,6 +35,7 @@ extension WholePlatform {
             #expect(try await app.push().isSuccess)
 
             try await killEverything(of: platform)
+            try reuseTheNumberOfTheDatabase(of: platform)
             try await platform.up()
             try await eventually(within: .seconds(60), "the app serves") { try await app.page() == (200, "one") }
             try await app.commit(["page.txt": "two"])
@@ -42,6 +43,18 @@ extension WholePlatform {
             #expect(push.isSuccess, "\(push.output)")
             #expect(try await app.page() == (200, "two"))
             try await eventually("one pod runs") { try await user.runningPods(of: "phoenix").count == 1 }
+        }
+
+        /// As if the killed server's process number were another process's now.
+        private func reuseTheNumberOfTheDatabase(of platform: Installation) throws {
+            let file = URL(filePath: "\(platform.root)/postgres/data/postmaster.pid")
+            let lines = try String(contentsOf: file, encoding: .utf8).components(separatedBy: "\n")
+            let text = (["\(getpid())"] + lines.dropFirst()).joined(separator: "\n")
+            // Written in place, so that the file stays the database user's.
+            let handle = try FileHandle(forWritingTo: file)
+            try handle.truncate(atOffset: 0)
+            try handle.write(contentsOf: Data(text.utf8))
+            try handle.close()
         }
 
         /// The supervisor first, so that it brings nothing back; then all that names the installation.

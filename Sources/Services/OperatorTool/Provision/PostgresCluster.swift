@@ -55,6 +55,22 @@ struct PostgresCluster: Sendable {
         if !main.contains(include) { try writeOwned("\(main)\n\(include)\n", "\(data)/postgresql.conf") }
         try writeOwned(settings, "\(data)/workflow.conf")
         try writeOwned(accessRules, "\(data)/pg_hba.conf")
+        try forgetEndedServer()
+    }
+
+    /// Makes lock files of a server that was killed name no process.
+    ///
+    /// Its number may belong to another process meanwhile, or to one that has ended and waits for its parent, and
+    /// PostgreSQL would not start. By the other lines it sees for itself whether something still uses the data.
+    private func forgetEndedServer() throws {
+        for path in ["\(data)/postmaster.pid", "\(sockets)/.s.PGSQL.\(port).lock"] {
+            guard let text = try StateFile.readText(path) else { continue }
+            let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+            guard let pid = lines.first.flatMap({ Int32($0) }),
+                ProcessIdentity(pid: pid)?.arguments.contains(data) != true
+            else { continue }
+            try writeOwned(([String(Int32.max)] + lines.dropFirst()).joined(separator: "\n"), path)
+        }
     }
 
     private func initialise() async throws {
