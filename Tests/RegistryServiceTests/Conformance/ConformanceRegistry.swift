@@ -164,6 +164,7 @@ extension TransferResponse {
             }
             let errors: [Entry]
         }
+        // A body that is no error has no code, which the test then shows.
         return (try? JSONDecoder().decode(Body.self, from: Data(body)))?.errors.first?.code
     }
 
@@ -173,6 +174,7 @@ extension TransferResponse {
             let tags: [String]?
             let repositories: [String]?
         }
+        // What is no list has no names, which the test then shows.
         let body = try? JSONDecoder().decode(Body.self, from: Data(body))
         return body?.tags ?? body?.repositories ?? []
     }

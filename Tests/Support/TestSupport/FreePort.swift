@@ -8,6 +8,7 @@ import Synchronization
 package func freePort() throws -> Int {
     for _ in 0..<handedOut.count {
         let port = handedOut.next()
+        // One that cannot be bound is somebody's; the next is tried.
         if (try? RefusingPort(port)) != nil { return port }
     }
     throw NoFreePort()

@@ -61,6 +61,7 @@ struct ImageHoldKeeper: Service {
     private func tick(_ wakes: BoundedChannel<Void>) async {
         do {
             while true {
+                // An announcement is lost while the database connection is; workers do not all look at one moment.
                 try await Task.sleep(for: .seconds(60) * Double.random(in: 0.8...1.2))
                 _ = wakes.trySend(())
             }
@@ -86,6 +87,7 @@ struct ImageHoldKeeper: Service {
                         logger.warning(
                             "Images of releases wait to be held", metadata: ["error": "\(String(reflecting: error))"])
                     }
+                    // A registry that is away tells nobody when it is back.
                     try await Task.sleep(for: pauses.next() ?? .seconds(60))
                     _ = wakes.trySend(())
                 }
