@@ -2,6 +2,7 @@ import CommandRunner
 import FoundationEssentials
 import Glibc
 import PlatformModel
+import ServiceRuntime
 import TestSupport
 import Testing
 
@@ -24,6 +25,17 @@ import Testing
             #expect(values == SecretValues.Use.allCases.map { second[$0].reveal() })
             #expect(Set(values).count == values.count)
             #expect(values.allSatisfy { $0.utf8.count >= 44 })
+        }
+    }
+
+    @Test func rulesOfTheRegistryAreTheOperatorsAfterTheFirstStart() async throws {
+        try await withTemporaryDirectory("rules") { root in
+            let rules = RegistryRules(state: StateDirectory(root: root))
+            try rules.ensure()
+            #expect(try StateFile.readText(rules.path)?.contains("untagged_after") == true)
+            try StateFile.write("[]", to: rules.path, mode: 0o644)
+            try rules.ensure()
+            #expect(try StateFile.readText(rules.path) == "[]")
         }
     }
 

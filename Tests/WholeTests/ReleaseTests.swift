@@ -1,3 +1,4 @@
+import Foundation
 import HTTPTypes
 import PlatformModel
 import PodmanClient
@@ -105,12 +106,17 @@ extension WholePlatform {
             let user = try await PlatformUser.signUp("jan", on: platform)
             let app = try await AppRepository.make("passing", of: user)
             #expect(try await app.push().isSuccess)
+            let tags = "\(platform.root)/registry/repositories/passing/passing/_tags"
+            #expect(try FileManager.default.contentsOfDirectory(atPath: tags).count == 1)
             try await user.succeed(.delete, "/v2/apps/passing/")
             #expect(try await user.call(.get, "/v2/apps/passing/").status == 404)
             try await eventually("no container is left") {
                 try await platform.podman.listContainers().allSatisfy { !$0.names.contains { $0.contains("passing") } }
             }
             try await eventually("the page says so") { try await app.page().status == 404 }
+            try await eventually("no tag leads to its image") {
+                try FileManager.default.contentsOfDirectory(atPath: tags).isEmpty
+            }
         }
     }
 }

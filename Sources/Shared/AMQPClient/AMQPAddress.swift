@@ -1,3 +1,5 @@
+import PlatformModel
+
 /// Where a broker is and who we are there, read from an `amqp://` or `amqps://` URL.
 ///
 /// Query: `heartbeat` in seconds (10), `cacertfile` with the certificates to trust for `amqps`.
@@ -73,21 +75,9 @@ struct AMQPAddress: Sendable, Equatable {
     }
 
     private static func decoded(_ text: Substring) throws(AMQPError) -> String {
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            let digits = String(decoding: rest.prefix(2), as: UTF8.self)
-            guard digits.utf8.count == 2, let value = UInt8(digits, radix: 16), value != 0 else {
-                throw invalid("bad percent-encoding")
-            }
-            rest = rest.dropFirst(2)
-            bytes.append(value)
+        guard let string = PercentCoding.decode(text), !string.utf8.contains(0) else {
+            throw invalid("bad percent-encoding")
         }
-        guard let string = String(validating: bytes, as: UTF8.self) else { throw invalid("not UTF-8") }
         return string
     }
 

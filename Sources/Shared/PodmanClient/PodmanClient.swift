@@ -1,6 +1,7 @@
 package import CurlTransfer
 import FoundationEssentials
 import HTTPTypes
+import PlatformModel
 
 /// Speaks podman's REST API (libpod, 4.3) on a unix socket.
 ///
@@ -135,15 +136,8 @@ extension [QueryItem] {
 }
 
 extension String {
-    /// Everything but RFC 3986's unreserved characters escaped.
-    var percentEncoded: String {
-        let unreserved = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~".utf8)
-        return utf8.map { byte in
-            if unreserved.contains(byte) { return String(UnicodeScalar(byte)) }
-            let digits = String(byte, radix: 16, uppercase: true)
-            return digits.count == 1 ? "%0\(digits)" : "%\(digits)"
-        }.joined()
-    }
+    /// As a component of a path or query.
+    var percentEncoded: String { PercentCoding.encode(self) }
 }
 
 /// The parts of podman's `info` that matter to us.

@@ -59,7 +59,7 @@ struct HoldFixture: Sendable {
         notifications = PostgresNotifications(url: api.configuration.databaseURL, logger: logger)
         keeper = ImageHoldKeeper(
             pool: api.database, notifications: notifications, holder: WorkerIdentity(),
-            registry: RegistryHolds(
+            registry: RegistryImages(
                 host: host, service: api.configuration.registryService, issuer: issuer, client: client),
             logger: logger)
         owner = try await api.signUp("ada", id: 7)

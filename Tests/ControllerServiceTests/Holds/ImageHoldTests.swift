@@ -2,6 +2,7 @@ import HTTPTypes
 import Logging
 import OCIRegistry
 import PlatformModel
+import Postgres
 import ServiceLifecycle
 import TestSupport
 import Testing
@@ -85,6 +86,37 @@ import Testing
             #expect(try await fixture.holds() == [other: ["release-9", "auditor"]])
             try await fixture.keeper.settle(reviewing: true)
             #expect(try await fixture.holds() == [image: ["release-2"], other: ["auditor"]])
+            #expect(registry.isRunning)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(3)))
+    func theTagsOfADestroyedAppGoAndThoseOfItsSuccessorStay() async throws {
+        try await HoldFixture.run { fixture in
+            let registry = try await fixture.startRegistry()
+            let old = try await fixture.push("old", tag: "git-1")
+            try await fixture.release(fixture.image(old))
+            let rejected = try await fixture.push("never released", tag: "git-2")
+            try await fixture.keeper.settle()
+
+            let gone = try await fixture.api.call(.delete, "/v2/apps/myapp/", as: fixture.owner)
+            try #require(gone.status == 204, "\(gone.text)")
+            // As the worker does once nothing of the app runs any more.
+            try await fixture.api.database.execute("DELETE FROM destroyed_apps")
+            try await fixture.api.makeApp(HoldFixture.app, as: fixture.owner)
+            let new = try await fixture.push("new", tag: "git-3")
+            try await fixture.release(fixture.image(new))
+            _ = try await fixture.push("named by its tag", tag: "v1")
+            try await fixture.release("\(fixture.host)/myapp/myapp:v1")
+            try await fixture.keeper.settle()
+
+            let repository = try fixture.keeper.registry.repository(of: try AppName(HoldFixture.app))
+            #expect(try await repository.tags() == [ImageTag("v1")])
+            #expect(try await fixture.holds() == [new: ["release-2"]])
+            try await fixture.collect(until: old)
+            try await fixture.collect(until: rejected)
+            #expect(try await fixture.hasImage(new))
+            #expect(try await HoldStore().isSettled(in: fixture.api.database))
             #expect(registry.isRunning)
         }
     }

@@ -40,7 +40,7 @@ struct ControllerClient: Sendable {
 
     /// The owner of a key; nil when nobody has it.
     func owner(ofKey fingerprint: String) async throws -> String? {
-        let response = try await send(.get, "/v2/hooks/key/\(Self.escaped(fingerprint))", body: nil)
+        let response = try await send(.get, "/v2/hooks/key/\(PercentCoding.encode(fingerprint))", body: nil)
         if response.status == 404 { return nil }
         return try response.requireSuccess().decode(HookModels.KeyOwner.self).username
     }
@@ -151,16 +151,7 @@ struct ControllerClient: Sendable {
 
     // MARK: Texts
 
-    private static func path(_ run: String) -> String { "/v2/hooks/build-runs/\(escaped(run))" }
-
-    static func escaped(_ text: String) -> String {
-        let unreserved = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~".utf8)
-        return text.utf8.map { byte in
-            if unreserved.contains(byte) { return String(UnicodeScalar(byte)) }
-            let hex = String(byte, radix: 16, uppercase: true)
-            return "%" + (hex.count < 2 ? "0" : "") + hex
-        }.joined()
-    }
+    private static func path(_ run: String) -> String { "/v2/hooks/build-runs/\(PercentCoding.encode(run))" }
 
     /// What is wrong with which member, in one sentence each.
     private static func problems(_ response: TransferResponse) -> String {

@@ -34,7 +34,7 @@ func makeWorkerProcess(
     let connection = try AMQPConnection(url: configuration.amqpURL, name: "controller-worker", logger: logger)
     let topology = TaskTopology(queues: [Work.workerQueue, Work.builderQueue])
     let publisher = TaskPublisher(connection: connection)
-    let registry = try await makeHolds(configuration, client)
+    let registry = try await makeImages(configuration, client)
     return [
         .init("database", database),
         .init("app log", appLog),
@@ -118,11 +118,11 @@ private func pullCredentials(
     }
 }
 
-/// The worker's access to the holds of the registry.
-private func makeHolds(_ configuration: ControllerConfiguration, _ client: HTTPClient) async throws -> RegistryHolds {
+/// The worker's access to the images in the registry.
+private func makeImages(_ configuration: ControllerConfiguration, _ client: HTTPClient) async throws -> RegistryImages {
     let issuer = try await RegistryTokenIssuer(
         privateKeyPEM: configuration.registryKey, issuer: configuration.registryIssuer)
-    return RegistryHolds(
+    return RegistryImages(
         host: configuration.registryHost, service: configuration.registryService, issuer: issuer, client: client)
 }
 

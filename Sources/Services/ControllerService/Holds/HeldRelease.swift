@@ -23,19 +23,21 @@ struct HeldRelease: Sendable, Equatable {
     /// What of its images lies in the app's own repository of the registry `host` and is named by its digest.
     ///
     /// Images of other registries are theirs to keep; one that is named by its tag is kept by the tag.
-    func digests(at host: String) -> Set<ImageDigest> {
-        let repository = RegistryTokenService.repositoryName(of: app)
-        return Set(images.compactMap { Self.digest(of: $0, in: repository, at: host) })
-    }
+    func digests(at host: String) -> Set<ImageDigest> { Set(references(at: host).compactMap(\.digest)) }
 
-    private static func digest(of image: String, in repository: String, at host: String) -> ImageDigest? {
-        do throws(OCIError) {
-            let reference = try ImageReference(image)
-            guard reference.host?.description == host, "\(reference.repository)" == repository else { return nil }
-            return reference.digest
-        } catch {
-            // Nothing could be started from such a name either; there is nothing to hold.
-            return nil
+    /// The tags by which images of the app's own repository are named.
+    func tags(at host: String) -> Set<ImageTag> { Set(references(at: host).compactMap(\.tag)) }
+
+    private func references(at host: String) -> [ImageReference] {
+        let repository = RegistryTokenService.repositoryName(of: app)
+        return images.compactMap { image in
+            do throws(OCIError) {
+                let reference = try ImageReference(image)
+                return reference.host?.description == host && "\(reference.repository)" == repository ? reference : nil
+            } catch {
+                // Nothing could be started from such a name either; there is nothing to hold.
+                return nil
+            }
         }
     }
 }

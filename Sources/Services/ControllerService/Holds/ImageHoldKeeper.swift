@@ -7,7 +7,7 @@ import Postgres
 import ServiceLifecycle
 import TaskOutbox
 
-/// Has the registry keep the images of releases, so that each can be rolled back to, and ends that when an app is gone.
+/// Has the registry keep the images of releases, so that each can be rolled back to, and let them go with their app.
 ///
 /// Works beside deploys, never in their way: a release is marked once its images are held, and a registry that is away
 /// is asked again until it answers. Now and then all releases are compared with what the registry holds, which finds
@@ -16,7 +16,7 @@ struct ImageHoldKeeper: Service {
     let pool: PostgresPool
     let notifications: PostgresNotifications
     let holder: WorkerIdentity
-    let registry: RegistryHolds
+    let registry: RegistryImages
     let logger: Logger
     private let store = HoldStore()
     private let missing = Counter(label: "controller.images.missing")
@@ -29,7 +29,7 @@ struct ImageHoldKeeper: Service {
     private static let pauses = Backoff(initial: .milliseconds(500), limit: .seconds(60))
 
     init(
-        pool: PostgresPool, notifications: PostgresNotifications, holder: WorkerIdentity, registry: RegistryHolds,
+        pool: PostgresPool, notifications: PostgresNotifications, holder: WorkerIdentity, registry: RegistryImages,
         logger: Logger
     ) {
         self.pool = pool
@@ -103,15 +103,15 @@ struct ImageHoldKeeper: Service {
     func settle(reviewing: Bool = false) async throws {
         if !reviewing, try await store.isSettled(in: pool) { return }
         try await LeaseStore(pool: pool).withLease(Self.leaseKey, holder: holder.text) { _ in
-            for images in try await store.abandoned(in: pool) {
-                try await compare(images.app)
-                try await store.forget(images, in: pool)
-            }
             while case let releases = try await store.unheld(limit: Self.batch, in: pool), !releases.isEmpty {
                 for release in releases {
                     try await hold(release)
                     try await store.markHeld(release.uuid, in: pool)
                 }
+            }
+            for images in try await store.abandoned(in: pool) {
+                try await letGo(of: images.app)
+                try await store.forget(images, in: pool)
             }
             guard reviewing else { return }
             for app in try await store.apps(in: pool) { try await compare(app) }
@@ -127,6 +127,23 @@ struct ImageHoldKeeper: Service {
             logger.warning(
                 "An image of a release is not in the registry",
                 metadata: ["app": "\(release.app)", "release": "\(release.version)", "digest": "\(digest)"])
+        }
+    }
+
+    /// Lets the images of a destroyed app go: nobody holds them any more, and no tag leads to them.
+    ///
+    /// A new app of the name keeps what its releases need. What was pushed for it meanwhile stays too: releases name
+    /// images by their digest, and the registry keeps an image without a tag for a while.
+    private func letGo(of app: AppName) async throws {
+        try await compare(app)
+        let repository = try registry.repository(of: app)
+        let tags = try await repository.tags()
+        let needed = Set(try await store.releases(of: app, in: pool).flatMap { $0.tags(at: registry.host) })
+        for tag in tags where !needed.contains(tag) {
+            guard try await repository.remove(tag) else {
+                logger.notice("The registry deletes nothing; images stay", metadata: ["app": "\(app)"])
+                return
+            }
         }
     }
 

@@ -48,7 +48,7 @@ struct HookRoutes: Sendable {
     /// A fingerprint may hold slashes and colons; it is the rest of the path, percent-encoded or not.
     private func owner(_ request: Request) async throws -> Response {
         let raw = request.uri.path.dropFirst("/v2/hooks/key/".count)
-        guard let text = PathText.decode(String(raw)), (16...128).contains(text.utf8.count), !text.utf8.contains(0),
+        guard let text = PercentCoding.decode(raw), (16...128).contains(text.utf8.count), !text.utf8.contains(0),
             let user = try await keys.owner(ofFingerprint: Self.fingerprint(text), in: database), user.isActive
         else { throw Refusal.notFound("Key") }
         let apps = try await AppStore().names(for: user, in: database)

@@ -43,7 +43,7 @@ struct KeyRoutes: Sendable {
     private static func id(_ call: Call<User>) throws -> String {
         var rest = call.request.uri.path.dropFirst(prefix.count)
         if rest.last == "/" { rest = rest.dropLast() }
-        guard let id = PathText.decode(String(rest)), !id.utf8.contains(0) else { throw Refusal.notFound("Key") }
+        guard let id = PercentCoding.decode(rest), !id.utf8.contains(0) else { throw Refusal.notFound("Key") }
         return id
     }
 

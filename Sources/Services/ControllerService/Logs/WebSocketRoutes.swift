@@ -20,7 +20,7 @@ struct WebSocketRoutes: Sendable {
         case podExec(app: String, pod: String)
 
         init?(path: String) {
-            let parts = path.split(separator: "/").map { PathText.decode(String($0)) }
+            let parts = path.split(separator: "/").map { PercentCoding.decode($0) }
             guard parts.count == 6, parts[0] == "v2", parts[1] == "apps", parts[3] == "pods", let app = parts[2],
                 let pod = parts[4]
             else { return nil }

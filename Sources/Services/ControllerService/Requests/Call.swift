@@ -15,7 +15,7 @@ struct Call<Caller: Sendable>: Sendable {
     ///
     /// - Throws: ``Refusal`` 404 when it is not text or holds a slash or zero byte: such a path leads nowhere.
     func parameter(_ name: String) throws(Refusal) -> String {
-        guard let raw = context.parameters.get(name), let text = PathText.decode(raw), !text.contains("/"),
+        guard let raw = context.parameters.get(name), let text = PercentCoding.decode(raw), !text.contains("/"),
             !text.utf8.contains(0)
         else {
             throw .unknownPath
@@ -62,13 +62,6 @@ enum RequestRule {
     /// - Throws: ``Refusal`` 400 for a query with a zero byte, which no text of ours can hold.
     static func check(_ request: Request) throws(Refusal) {
         guard !(request.uri.query ?? "").contains("%00") else { throw .invalid("Null characters are not allowed.") }
-    }
-}
-
-/// Percent-decoding of path segments, where a plus sign is a plus sign.
-enum PathText {
-    static func decode(_ raw: String) -> String? {
-        FormCoding.decode(raw.replacing("+", with: "%2B"))
     }
 }
 

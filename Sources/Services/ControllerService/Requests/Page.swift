@@ -36,30 +36,12 @@ struct Page<Item: Sendable>: Sendable {
         let previous = request.offset > 0 ? max(request.offset - request.limit, 0) : nil
         func link(_ offset: Int) -> JSONValue {
             let pairs = query + [("limit", "\(request.limit)")] + (offset > 0 ? [("offset", "\(offset)")] : [])
-            let text = pairs.map { "\($0.0)=\(QueryText.encode($0.1))" }.joined(separator: "&")
+            let text = pairs.map { "\($0.0)=\(PercentCoding.encode($0.1))" }.joined(separator: "&")
             return .string("\(base)?\(text)")
         }
         return [
             "count": .integer(total), "next": next.map(link) ?? .null, "previous": previous.map(link) ?? .null,
             "results": .array(items.map(item)),
         ]
-    }
-}
-
-/// Percent-encoding of query values.
-enum QueryText {
-    private static let hex = Array("0123456789ABCDEF")
-
-    static func encode(_ text: String) -> String {
-        var result = ""
-        for byte in text.utf8 {
-            let character = Character(UnicodeScalar(byte))
-            if character.isASCII, character.isLetter || character.isNumber || "-._~".contains(character) {
-                result.append(character)
-            } else {
-                result += "%\(hex[Int(byte >> 4)])\(hex[Int(byte & 15)])"
-            }
-        }
-        return result
     }
 }

@@ -80,6 +80,7 @@ struct PlatformPlan: Sendable {
                 "REGISTRY_TOKEN_REALM": "\(controllerURL)/v2/registry/token",
                 "REGISTRY_TOKEN_SERVICE": "workflow-registry", "REGISTRY_TOKEN_ISSUER": "workflow-controller",
                 "REGISTRY_TOKEN_KEYS": RegistryTokenKeys(state: state).publicPath,
+                "REGISTRY_RULES": RegistryRules(state: state).path,
             ])
         return plan("registry", command, port: ports[.registry], after: ["state"])
     }

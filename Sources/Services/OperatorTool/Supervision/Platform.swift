@@ -73,6 +73,7 @@ struct Platform: Sendable {
                     try plans.writeSecrets(cluster: cluster, broker: broker)
                     try plans.clients.write()
                     try RegistryTokenKeys(state: state).ensure()
+                    try RegistryRules(state: state).ensure()
                     return state.root
                 },
                 BootSequence.Step("certificates") { try certificates(authority) },

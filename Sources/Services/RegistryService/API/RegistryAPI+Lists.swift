@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import OCIRegistry
+import PlatformModel
 
 extension RegistryAPI {
     func tags(_ request: Request, _ name: RepositoryName) async throws -> Response {
@@ -11,23 +12,30 @@ extension RegistryAPI {
         let (part, next) = page.cut(tags)
         return .names(
             part, as: "tags", after: "\"name\":\"\(name)\",",
-            headers: PageRequest.link("/v2/\(name)/tags/list", next, page.count))
+            headers: page.link("/v2/\(name)/tags/list", next))
     }
 
     func catalog(_ request: Request) async throws -> Response {
         let page = try PageRequest(request, limit: limits.pageSize)
         let (part, next) = page.cut(try await storage.catalog())
-        return .names(part, as: "repositories", headers: PageRequest.link("/v2/_catalog", next, page.count))
+        return .names(part, as: "repositories", headers: page.link("/v2/_catalog", next))
     }
 
     func referrers(_ request: Request, _ name: RepositoryName, _ digest: ImageDigest) async throws -> Response {
+        let page = try PageRequest(request, limit: limits.pageSize)
         var found = try await storage.referrers(of: digest, in: name)
         var fields: HTTPFields = [:]
+        var filter = ""
         if let type = request.queryValue("artifactType"), !type.isEmpty {
             found.removeAll { $0.artifactType?.rawValue != type }
             fields[.ociFiltersApplied] = "artifactType"
+            filter = "&artifactType=\(PercentCoding.encode(type))"
         }
-        return try .json(ImageIndex(manifests: found), type: OCIRegistry.MediaType.ociIndex.rawValue, headers: fields)
+        found.sort { "\($0.digest)" < "\($1.digest)" }
+        // Unasked too: clients read at most so many bytes of an index.
+        let (part, next) = page.cut(found, by: \.digest, unasked: limits.pageSize)
+        fields = fields + page.link("/v2/\(name)/referrers/\(digest)", next, query: filter)
+        return try .json(ImageIndex(manifests: part), type: OCIRegistry.MediaType.ociIndex.rawValue, headers: fields)
     }
 }
 
@@ -55,18 +63,29 @@ struct PageRequest: Sendable {
     ///
     /// Without `n` the whole list is the page, as clients that never look for a second page expect.
     func cut<Element: CustomStringConvertible>(_ list: [Element]) -> (page: [Element], next: Element?) {
-        let rest =
-            last.map { last in
-                list.drop { !last.utf8.lexicographicallyPrecedes("\($0)".utf8) }
-            } ?? list[...]
-        guard let count else { return (Array(rest), nil) }
-        let page = Array(rest.prefix(min(count, limit)))
-        return (page, page.count < rest.count ? page.last : nil)
+        let (page, next) = cut(list, by: \.self, unasked: .max)
+        return (page, next)
     }
 
-    /// The `Link` field to the next page.
-    static func link(_ path: String, _ next: (some CustomStringConvertible)?, _ count: Int?) -> HTTPFields {
-        guard let next, let count else { return [:] }
-        return [.link: "<\(path)?n=\(count)&last=\(next)>; rel=\"next\""]
+    /// The page of a list that is sorted by a key, and the key of its last entry when more follow.
+    ///
+    /// - Parameter unasked: how many entries the page has at most without `n`.
+    func cut<Element, Key: CustomStringConvertible>(
+        _ list: [Element], by key: (Element) -> Key, unasked: Int
+    ) -> (page: [Element], next: Key?) {
+        let rest =
+            last.map { last in
+                list.drop { !last.utf8.lexicographicallyPrecedes("\(key($0))".utf8) }
+            } ?? list[...]
+        let page = Array(rest.prefix(count.map { min($0, limit) } ?? unasked))
+        return (page, page.count < rest.count ? page.last.map(key) : nil)
+    }
+
+    /// The `Link` field to the next page (RFC 8288).
+    ///
+    /// - Parameter query: further parameters of the list, already percent-encoded.
+    func link(_ path: String, _ next: (some CustomStringConvertible)?, query: String = "") -> HTTPFields {
+        guard let next else { return [:] }
+        return [.link: "<\(path)?n=\(count ?? limit)&last=\(next)\(query)>; rel=\"next\""]
     }
 }

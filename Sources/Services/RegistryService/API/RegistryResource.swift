@@ -1,5 +1,6 @@
 import HTTPTypes
 import OCIRegistry
+import PlatformModel
 
 /// A tag or a digest, as manifests are addressed.
 enum ManifestReference: Hashable, Sendable {

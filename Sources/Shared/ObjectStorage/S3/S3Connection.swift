@@ -3,6 +3,7 @@ import CurlTransfer
 import FoundationEssentials
 import HTTPTypes
 import OpenSSLCrypto
+import PlatformModel
 
 /// Sends signed requests to one bucket and repeats those that failed for a passing reason.
 struct S3Connection: Sendable {
@@ -60,7 +61,7 @@ struct S3Connection: Sendable {
 
     /// A URL that lets whoever has it read an object for a while.
     func presignedURL(_ key: String, lifetime: Duration) -> String {
-        let path = location.basePath + "/" + S3Signature.encode(key, keepingSlashes: true)
+        let path = location.basePath + "/" + PercentCoding.encode(key, keeping: "/")
         let query = signature.presignedQuery(
             path: path, host: location.host, seconds: Int(lifetime.components.seconds), at: .now)
         return "\(location.scheme)://\(location.host)\(path)?\(query)"
@@ -87,7 +88,7 @@ struct S3Connection: Sendable {
     private func request(_ call: Call) -> TransferRequest {
         let now = Date.now
         let path =
-            location.basePath + "/" + S3Signature.encode(call.key ?? "", keepingSlashes: true)
+            location.basePath + "/" + PercentCoding.encode(call.key ?? "", keeping: "/")
         let bodyHash = SHA256Digest.hex(call.body)
         var fields: [(name: String, value: String)] = [
             ("host", location.host), ("x-amz-content-sha256", bodyHash), ("x-amz-date", S3Signature.timestamp(now)),

@@ -67,28 +67,7 @@ struct S3Signature: Sendable {
 
     /// The query with names and values encoded, in order of names.
     static func canonicalQuery(_ items: [(name: String, value: String)]) -> String {
-        items.map { "\(encode($0.name))=\(encode($0.value))" }.sorted().joined(separator: "&")
-    }
-
-    /// Percent-encodes everything but unreserved characters; slashes of a path stay.
-    static func encode(_ text: String, keepingSlashes: Bool = false) -> String {
-        var result = ""
-        for byte in text.utf8 {
-            let isPlain =
-                switch byte {
-                case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"):
-                    true
-                case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"): true
-                case UInt8(ascii: "/"): keepingSlashes
-                default: false
-                }
-            if isPlain {
-                result.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                result += "%" + Hex.encode([byte]).uppercased()
-            }
-        }
-        return result
+        items.map { "\(PercentCoding.encode($0.name))=\(PercentCoding.encode($0.value))" }
+            .sorted().joined(separator: "&")
     }
 }
