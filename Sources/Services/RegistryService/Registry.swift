@@ -56,8 +56,8 @@ private func collecting(
 func makeRegistryRouter(_ api: RegistryAPI, _ health: HealthRoutes) -> Router<RegistryContext> {
     let router = Router(context: RegistryContext.self)
     router.add(middleware: AccessLogMiddleware(level: .info))
+    router.add(middleware: api)
     health.addRoutes(to: router)
-    api.addRoutes(to: router)
     return router
 }
 

@@ -13,9 +13,10 @@ package enum FormCoding {
     }
 
     /// One name or value; nil when an escape is broken or the bytes are not UTF-8.
-    package static func decode(_ text: some StringProtocol) -> String? {
-        PercentCoding.decode(text, plus: " ")
-    }
+    package static func decode(_ text: String) -> String? { decode(text[...]) }
+
+    /// One name or value; nil when an escape is broken or the bytes are not UTF-8.
+    package static func decode(_ text: Substring) -> String? { PercentCoding.decode(text, plus: " ") }
 
     /// The pairs of a body or query in order; nil when one is broken.
     package static func decodePairs(_ text: String) -> [(String, String)]? {

@@ -25,14 +25,13 @@ package struct ImageDigest: Hashable, Sendable {
 
     /// Reads `algorithm:hex` exactly as written; upper-case digits are refused, as the specification demands.
     package init(_ text: String) throws(OCIError) {
-        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2 else {
+        guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else {
             throw OCIError(.invalidDigest, "A digest has the form algorithm:hexadecimal.")
         }
-        guard let algorithm = Algorithm(rawValue: String(parts[0])) else {
+        guard let algorithm = Algorithm(rawValue: String(text[..<colon])) else {
             throw OCIError(.invalidDigest, "The digest algorithm must be sha256 or sha512.")
         }
-        try self.init(algorithm: algorithm, encoded: String(parts[1]))
+        try self.init(algorithm: algorithm, encoded: String(text[text.utf8.index(after: colon)...]))
     }
 
     /// Puts a digest together from its parts.

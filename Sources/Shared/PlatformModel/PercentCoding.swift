@@ -18,7 +18,15 @@ package enum PercentCoding {
     /// The text with `%XX` replaced; nil when an escape is broken or the result is not UTF-8.
     ///
     /// - Parameter plus: what a plus sign stands for; a space in forms.
-    package static func decode(_ text: some StringProtocol, plus: Character = "+") -> String? {
+    package static func decode(_ text: String, plus: Character = "+") -> String? { decode(text[...], plus: plus) }
+
+    /// The text with `%XX` replaced; nil when an escape is broken or the result is not UTF-8.
+    ///
+    /// - Parameter plus: what a plus sign stands for; a space in forms.
+    package static func decode(_ text: Substring, plus: Character = "+") -> String? {
+        guard text.utf8.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) else {
+            return String(text)
+        }
         var result: [UInt8] = []
         var rest = Array(text.utf8)[...]
         while let byte = rest.popFirst() {

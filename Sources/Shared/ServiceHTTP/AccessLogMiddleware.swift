@@ -11,6 +11,7 @@ package struct AccessLogMiddleware<Context: RequestContext>: RouterMiddleware {
     package func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
+        guard context.logger.logLevel <= level else { return try await next(request, context) }
         let start = ContinuousClock.now
         do {
             let response = try await next(request, context)

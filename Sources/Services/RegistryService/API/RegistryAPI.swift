@@ -21,9 +21,9 @@ struct RegistryLimits: Sendable {
 /// The OCI Distribution API over the registry's storage.
 ///
 /// Every path below `/v2` comes here: it is read, authorized by the one policy table, and handed to the handler of its
-/// resource.
-struct RegistryAPI: Sendable {
-    static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete]
+/// resource. As middleware, because names of repositories have slashes, which routes cannot tell apart.
+struct RegistryAPI: RouterMiddleware {
+    typealias Context = RegistryContext
 
     let storage: any RegistryStorage
     let budget: BudgetLedger
@@ -34,12 +34,12 @@ struct RegistryAPI: Sendable {
     var sendsFiles = false
     let metrics = RegistryMetrics()
 
-    func addRoutes(to router: some RouterMethods<RegistryContext>) {
-        for method in Self.methods {
-            for path: RouterPath in ["/v2", "/v2/**"] {
-                router.on(path, method: method) { request, context in try await answer(request, context) }
-            }
-        }
+    func handle(
+        _ request: Request, context: RegistryContext, next: (Request, RegistryContext) async throws -> Response
+    ) async throws -> Response {
+        let path = request.uri.path
+        guard path == "/v2" || path.hasPrefix("/v2/") else { return try await next(request, context) }
+        return try await answer(request, context)
     }
 
     private func answer(_ request: Request, _ context: RegistryContext) async throws -> Response {

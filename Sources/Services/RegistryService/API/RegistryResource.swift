@@ -84,8 +84,9 @@ enum RegistryResource: Hashable, Sendable {
     /// The decoded components behind `/v2/`; empty for `/v2`.
     private static func components(_ path: String) throws(RegistryError) -> [String] {
         var parts: [String] = []
-        for part in path.split(separator: "/", omittingEmptySubsequences: false).dropFirst(2) {
-            guard let text = PercentCoding.decode(part),
+        // By bytes: a path is seldom anything but ASCII, and this is done for every request.
+        for part in path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).dropFirst(2) {
+            guard let text = PercentCoding.decode(Substring(part)),
                 !text.utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 == 0 })
             else {
                 throw RegistryError(.pathUnknown, "The path is not well formed.")

@@ -8,7 +8,7 @@ import Synchronization
 /// Hands out content of the disk, and none of it as whole that does not have its digest.
 ///
 /// Content this process has neither stored nor read whole is hashed on the way out; its last piece goes when the digest
-/// is right. Small content is hashed each time. What is hashed, and what is not in the page cache, is read on the
+/// is right. What is hashed, and what is not in the page cache, is read on the
 /// storage's threads, one piece ahead of the network; the kernel sends it from there where the connection allows.
 struct BlobReading: BlobContent {
     /// Small, because several pieces of each of many slow clients are in memory at a time.
@@ -21,13 +21,10 @@ struct BlobReading: BlobContent {
     let digest: ImageDigest
     let content: OpenBlob
     let storage: FolderStorage
-    /// All of it, if it is small and was read and verified when it was opened.
-    var small: ByteBuffer?
 
     var size: Int { content.size }
 
     func read(_ range: Range<Int>) async throws -> ByteBuffer {
-        if let part = small?.getSlice(at: range.lowerBound, length: range.count) { return part }
         guard range == 0..<size else {
             try await verifyOnce()
             return try await piece(range, nil)
@@ -144,6 +141,20 @@ struct BlobReading: BlobContent {
             return error
         }
     }
+}
+
+/// Hands out content that is in memory and was verified.
+struct SmallBlob: BlobContent {
+    let bytes: ByteBuffer
+
+    var size: Int { bytes.readableBytes }
+
+    func read(_ range: Range<Int>) throws -> ByteBuffer {
+        guard let part = bytes.getSlice(at: range.lowerBound, length: range.count) else { throw DamagedContent() }
+        return part
+    }
+
+    func write(_ range: Range<Int>, to sink: inout BodySink) async throws { try await sink.write(try read(range)) }
 }
 
 /// A digest that several threads compute one after another.

@@ -7,7 +7,9 @@ import ObjectStorage
 struct ContentStore: Sendable {
     let layout: StorageLayout
     let files: FileTree
-    private let documents = RememberedFiles<[UInt8]>(limit: 256)
+    private let documents = RememberedFiles<[UInt8]>(limit: 1024)
+    /// What is remembered is at most so long, 16 MiB in all.
+    private static let rememberedSize = 16 << 10
 
     init(layout: StorageLayout, files: FileTree) {
         self.layout = layout
@@ -34,7 +36,7 @@ struct ContentStore: Sendable {
     /// Reads a small piece of content whole and verifies it; nil when it is missing or damaged.
     func read(_ digest: ImageDigest, size: Int) throws -> [UInt8]? {
         let path = layout.blob(digest)
-        let bytes = try documents.value(at: path, files, isKept: { $0.count <= 64 << 10 }) {
+        let bytes = try documents.value(at: path, files, isKept: { $0.count <= Self.rememberedSize }) {
             guard let bytes = try files.read(path, limit: size + 1),
                 ImageDigest(of: bytes, algorithm: digest.algorithm) == digest
             else { return nil }
@@ -43,8 +45,15 @@ struct ContentStore: Sendable {
         return bytes?.count == size ? bytes : nil
     }
 
+    /// Remembers a small piece of content that was read from a file and verified.
+    func remember(_ bytes: ByteBuffer, _ digest: ImageDigest, _ status: FileStatus) {
+        guard bytes.readableBytes <= Self.rememberedSize else { return }
+        documents.remember(Array(bytes.readableBytesView), layout.blob(digest), status)
+    }
+
     /// A small piece of content if it need not be read, without blocking.
     func recall(_ digest: ImageDigest, size: Int) throws -> [UInt8]? {
+        guard size <= Self.rememberedSize else { return nil }
         let bytes = try documents.recall(layout.blob(digest), files)
         return bytes?.count == size ? bytes : nil
     }

@@ -14,9 +14,11 @@ extension FolderStorage {
         case .damaged(let status):
             if let status { try await putAside(digest, status) }
             return .damaged
-        case .open(let blob, let small):
+        case .small(let bytes):
+            return .found(VisibleBlob(digest: digest, content: SmallBlob(bytes: bytes)))
+        case .open(let blob):
             if use == .finding, try await !keepBlob(digest, in: name) { return .unknown }
-            let reading = BlobReading(digest: digest, content: blob, storage: self, small: small)
+            let reading = BlobReading(digest: digest, content: blob, storage: self)
             return .found(VisibleBlob(digest: digest, content: reading))
         }
     }
@@ -25,8 +27,9 @@ extension FolderStorage {
         case unknown
         /// Missing, or as it is on the disk something else.
         case damaged(FileStatus?)
-        /// With all of it, if it is small and to be read.
-        case open(OpenBlob, ByteBuffer?)
+        /// Read whole and verified, because it is small and is to be read.
+        case small(ByteBuffer)
+        case open(OpenBlob)
     }
 
     /// Opens a blob that was used lately, without blocking; nil when something has to be read from the disk.
@@ -34,9 +37,12 @@ extension FolderStorage {
         _ digest: ImageDigest, in name: RepositoryName, for use: BlobUse
     ) throws -> OpenedBlob? {
         guard let link = try metadata.recallLink(digest, in: name) else { return nil }
+        if use == .reading, let bytes = try content.recall(digest, size: link.size) {
+            return .small(ByteBuffer(bytes: bytes))
+        }
         guard let blob = try content.open(digest, size: link.size) else { return .damaged(nil) }
-        guard use == .reading, blob.size <= VisibleBlob.smallSize else { return .open(blob, nil) }
-        return blob.loadedBuffer().map { Self.verified($0, blob, digest) }
+        guard use == .reading, blob.size <= VisibleBlob.smallSize else { return .open(blob) }
+        return blob.loadedBuffer().map { verified($0, blob, digest) }
     }
 
     /// Opens a blob. Blocking.
@@ -45,14 +51,16 @@ extension FolderStorage {
     ) throws -> OpenedBlob {
         guard let link = try metadata.link(digest, in: name) else { return .unknown }
         guard let blob = try content.open(digest, size: link.size) else { return .damaged(nil) }
-        guard use == .reading, blob.size <= VisibleBlob.smallSize else { return .open(blob, nil) }
-        return Self.verified(try blob.buffer(0..<blob.size), blob, digest)
+        guard use == .reading, blob.size <= VisibleBlob.smallSize else { return .open(blob) }
+        return verified(try blob.buffer(0..<blob.size), blob, digest)
     }
 
-    private static func verified(_ bytes: ByteBuffer, _ blob: OpenBlob, _ digest: ImageDigest) -> OpenedBlob {
+    private func verified(_ bytes: ByteBuffer, _ blob: OpenBlob, _ digest: ImageDigest) -> OpenedBlob {
         let hash = RunningHash(digest.algorithm)
         hash.update(bytes)
-        return hash.digest == digest ? .open(blob, bytes) : .damaged(blob.status)
+        guard hash.digest == digest else { return .damaged(blob.status) }
+        content.remember(bytes, digest, blob.status)
+        return .small(bytes)
     }
 
     /// The length of a blob that is visible in a repository and whole.

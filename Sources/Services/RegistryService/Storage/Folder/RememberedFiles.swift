@@ -30,12 +30,17 @@ final class RememberedFiles<Value: Sendable>: Sendable {
         guard let status = try files.status(path) else { return nil }
         if let value = recall(path, status) { return value }
         guard let value = try read() else { return nil }
-        guard -status.modified.timeIntervalSinceNow > Self.grain, isKept(value) else { return value }
+        if isKept(value) { remember(value, path, status) }
+        return value
+    }
+
+    /// Remembers what a file said that was `status` before it was read.
+    func remember(_ value: Value, _ path: String, _ status: FileStatus) {
+        guard -status.modified.timeIntervalSinceNow > Self.grain else { return }
         entries.withLock { entries in
             if entries.count >= limit { entries = [:] }
             entries[path] = Entry(status: status, value: value)
         }
-        return value
     }
 
     /// What a file or folder says, if it was read before and is the same now; nil when it has to be read.
