@@ -93,6 +93,28 @@ struct BucketCollectionTests {
         #expect(marks.isEmpty)
     }
 
+    @Test func whatLeadsToAManifestThatIsGoneGoes() async throws {
+        let image = try await pushImage("layer", tag: "v1", to: storage)
+        let lost = try await pushImage("lost", tag: "v2", to: storage)
+        let layout = storage.layout
+        let descriptor = Descriptor(mediaType: .ociManifest, digest: lost, size: 1)
+        try await storage.objects.write(
+            layout.referrer(lost, of: image, in: name), try RecordCoding.encode(descriptor))
+        // As a delete leaves it that meets a push of the same manifest.
+        for folder in [layout.manifests(lost, in: name), layout.tagged(lost, in: name)] {
+            for entry in try await storage.objects.list(folder) {
+                try await storage.objects.remove(folder + entry.name)
+            }
+        }
+        #expect(try await storage.referrers(of: image, in: name).map(\.digest) == [lost])
+        #expect(try await storage.tags(in: name)?.count == 2)
+        try await collect(until: "nothing leads to the lost manifest") {
+            let tags = try await storage.tags(in: name)?.map { "\($0)" }
+            return try await storage.referrers(of: image, in: name).isEmpty && tags == ["v1"]
+        }
+        #expect(try await storage.manifest(.tag(try ImageTag("v1")), in: name)?.digest == image)
+    }
+
     @Test func tagsAndImagesGoByTheirRulesUnlessHeld() async throws {
         let held = try await pushImage("held", tag: "v0", to: storage)
         let old = try await pushImage("old", tag: "v1", to: storage)

@@ -35,6 +35,7 @@ struct BucketCollection {
             let plan = RetentionPlan(snapshot, rule: rule, grace: run.rules.grace / 2, now: start)
             let waiting = try await collectTags(listing, snapshot, plan)
             try await collectManifests(listing, snapshot, plan.manifests, waiting: waiting)
+            try await collectRemnants(listing)
             try await collectBlobs(listing, plan)
             for stray in listing.strays where start.timeIntervalSince(stray.modified) >= half {
                 try await remove(storage.layout.repository(name) + stray.name)
@@ -171,17 +172,42 @@ struct BucketCollection {
         of digest: ImageDigest, _ record: ManifestRecord?, _ listing: BucketListing
     ) async throws {
         guard !run.isDryRun else { return }
-        let reference = ManifestReference.digest(digest)
-        if let subject = record?.subject, try await storage.manifest(reference, in: listing.name) == nil {
-            let key = storage.layout.referrer(digest, of: subject, in: listing.name)
-            try await storage.objects.remove(key)
-            if let back = try await storage.manifest(reference, in: listing.name) {
-                let manifest = try Manifest(back.bytes, contentType: back.record.mediaType)
-                let push = ManifestPush(manifest: manifest, bytes: back.bytes, digest: digest, tags: [])
-                try await storage.objects.write(key, try RecordCoding.encode(push.descriptor()))
-            }
-        }
+        if let subject = record?.subject { try await removeReferrer(digest, of: subject, in: listing.name) }
         try await removeTagMarks(of: digest, listing)
+    }
+
+    /// Removes the entry of a manifest about another one, if it is gone.
+    private func removeReferrer(
+        _ digest: ImageDigest, of subject: ImageDigest, in name: RepositoryName
+    ) async throws {
+        let reference = ManifestReference.digest(digest)
+        guard try await storage.manifest(reference, in: name) == nil else { return }
+        let key = storage.layout.referrer(digest, of: subject, in: name)
+        try await storage.objects.remove(key)
+        guard let back = try await storage.manifest(reference, in: name) else { return }
+        let manifest = try Manifest(back.bytes, contentType: back.record.mediaType)
+        let push = ManifestPush(manifest: manifest, bytes: back.bytes, digest: digest, tags: [])
+        try await storage.objects.write(key, try RecordCoding.encode(push.descriptor()))
+    }
+
+    /// Removes what leads to manifests that are not there: one was deleted while it was pushed.
+    private mutating func collectRemnants(_ listing: BucketListing) async throws {
+        let name = listing.name
+        for entry in listing.referrers
+        where listing.manifests[entry.digest] == nil && start.timeIntervalSince(entry.written) >= half {
+            note(.remains("\(name): entry of \(entry.digest), which is gone, about \(entry.subject)"))
+            if !run.isDryRun { try await removeReferrer(entry.digest, of: entry.subject, in: name) }
+        }
+        var removed: Set<ImageTag> = []
+        for tag in listing.doubtfulTags where start.timeIntervalSince(listing.tags[tag] ?? start) >= half {
+            guard let target = try await storage.resolve(tag, in: name),
+                try await storage.manifest(.digest(target.digest), in: name) == nil
+            else { continue }
+            try await remove(storage.layout.tag(tag, in: name))
+            removed.insert(tag)
+            note(.tag(name, tag))
+        }
+        if !removed.isEmpty, !run.isDryRun { try await restore(removed, listing) }
     }
 
     private func removeTagMarks(of digest: ImageDigest, _ listing: BucketListing) async throws {

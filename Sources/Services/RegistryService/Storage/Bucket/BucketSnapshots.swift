@@ -13,10 +13,18 @@ struct BucketListing: Sendable {
     /// When each tag was pushed to each digest last: `<digest>/<tag>`.
     var tagged: [String: Date] = [:]
     var holds: [ImageDigest: Set<HoldName>] = [:]
+    var referrers: [Referrer] = []
     /// Whether the repository holds nothing at all.
     let isEmpty: Bool
     /// Marks whose entry is gone: a delete and a collection met.
     var strays: [BucketObjects.Entry] = []
+
+    /// An entry that tells of a manifest about another one.
+    struct Referrer: Sendable {
+        let digest: ImageDigest
+        let subject: ImageDigest
+        let written: Date
+    }
 
     init(name: RepositoryName, entries: [BucketObjects.Entry]) {
         self.name = name
@@ -39,6 +47,10 @@ struct BucketListing: Sendable {
                 if let digest = BucketLayout.digest(flat: parts[1]), let holder = HoldName(parts[2]) {
                     holds[digest, default: []].insert(holder)
                 }
+            case ("_referrers", 3):
+                if let subject = BucketLayout.digest(flat: parts[1]), let digest = BucketLayout.digest(flat: parts[2]) {
+                    referrers.append(Referrer(digest: digest, subject: subject, written: entry.modified))
+                }
             default: break
             }
         }
@@ -50,6 +62,20 @@ struct BucketListing: Sendable {
             return isEntry && entry.name.hasSuffix(BucketLayout.condemned)
                 && !names.contains(String(entry.name.dropLast(BucketLayout.condemned.count)))
         }
+    }
+
+    /// Tags whose last mark is not that of a manifest which is there; whether they lead anywhere has to be read.
+    var doubtfulTags: [ImageTag] {
+        var last: [Substring: (written: Date, isThere: Bool)] = [:]
+        for (mark, written) in tagged {
+            let parts = mark.split(separator: "/")
+            let isThere = BucketLayout.digest(flat: parts[0]).map { manifests[$0] != nil } ?? false
+            let known = last[parts[1]] ?? (written, isThere)
+            // Marks of one moment do not tell which was the last.
+            let both = known.written == written && !(known.isThere && isThere)
+            last[parts[1]] = both ? (written, false) : known.written > written ? known : (written, isThere)
+        }
+        return tags.keys.filter { last["\($0)"]?.isThere != true }
     }
 
     private static func add(
