@@ -52,7 +52,7 @@ struct BucketStorageTests {
         #expect(last.size == 12_000_001)
         try await last.append([ByteBuffer(bytes: content[12_000_001...])])
         try await last.commit(as: digest)
-        guard case .found(let blob) = try await second.openBlob(digest, in: name) else {
+        guard case .found(let blob) = try await second.openBlob(digest, in: name, for: .reading) else {
             Issue.record("the blob is not visible")
             return
         }
@@ -86,12 +86,36 @@ struct BucketStorageTests {
         let digest = try await push(Array("whole layer".utf8), by: first)
         let object = try #require(try await first.links(digest, in: name).first?.object)
         try await first.objects.write("data/\(object)", Array("whole".utf8))
-        guard case .damaged = try await second.openBlob(digest, in: name) else {
+        guard case .damaged = try await second.openBlob(digest, in: name, for: .reading) else {
             Issue.record("damage was not noticed")
             return
         }
         _ = try await push(Array("whole layer".utf8), by: second)
         #expect(try await first.blobSize(digest, in: name) == 11)
+    }
+
+    @Test(arguments: ["", "whole"])
+    func contentThatIsLostAfterItWasSeenIsNoticedWhenItIsRead(_ rest: String) async throws {
+        let digest = try await push(Array("whole layer".utf8), by: first)
+        let object = try #require(try await first.links(digest, in: name).first?.object)
+        guard case .found = try await first.openBlob(digest, in: name, for: .finding) else {
+            Issue.record("the blob is not visible")
+            return
+        }
+        if rest.isEmpty {
+            try await first.objects.remove("data/\(object)")
+        } else {
+            try await first.objects.write("data/\(object)", Array(rest.utf8))
+        }
+        guard case .found(let blob) = try await first.openBlob(digest, in: name, for: .reading) else {
+            Issue.record("the service was asked for the length again")
+            return
+        }
+        await #expect(throws: DamagedContent.self) { _ = try await blob.content.read(6..<11) }
+        guard case .damaged = try await first.openBlob(digest, in: name, for: .reading) else {
+            Issue.record("the damage was forgotten")
+            return
+        }
     }
 
     @Test func damagedContentIsNoticedAndRepaired() async throws {
@@ -100,17 +124,17 @@ struct BucketStorageTests {
         try await first.objects.write("data/\(object)", Array("WHOLE layer".utf8))
         let report = try await BucketVerification(storage: second).run()
         #expect(report.damaged == [digest] && report.broken == ["\(name): blob \(digest) is missing or damaged"])
-        guard case .found(let blob) = try await first.openBlob(digest, in: name) else {
+        guard case .found(let blob) = try await first.openBlob(digest, in: name, for: .reading) else {
             Issue.record("the blob is not visible")
             return
         }
         await #expect(throws: DamagedContent.self) { _ = try await blob.content.read(0..<11) }
-        guard case .damaged = try await first.openBlob(digest, in: name) else {
+        guard case .damaged = try await first.openBlob(digest, in: name, for: .reading) else {
             Issue.record("the damage was forgotten")
             return
         }
         _ = try await push(Array("whole layer".utf8), by: first)
-        guard case .found(let repaired) = try await first.openBlob(digest, in: name) else {
+        guard case .found(let repaired) = try await first.openBlob(digest, in: name, for: .reading) else {
             Issue.record("the push did not repair the blob")
             return
         }

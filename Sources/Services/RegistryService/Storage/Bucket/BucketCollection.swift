@@ -298,16 +298,6 @@ extension BucketStorage {
         return found.mapValues(ObjectEntry.read)
     }
 
-    func keepBlob(_ digest: ImageDigest, in name: RepositoryName) async throws -> Bool {
-        let prefix = layout.links(digest, in: name)
-        guard let entry = try await links(digest, in: name).first(where: { $0.isUsable(grace: grace) }) else {
-            return false
-        }
-        // Written anew it is as young as one just pushed, and an older mark does not count.
-        if -entry.listed.timeIntervalSinceNow > grace.seconds / 8 { try await objects.mark(prefix + entry.name) }
-        return true
-    }
-
     func keepManifest(_ digest: ImageDigest, in name: RepositoryName) async throws -> Bool {
         let prefix = layout.manifests(digest, in: name)
         let entries = ObjectEntry.read(try await objects.list(prefix))

@@ -7,17 +7,21 @@ import Synchronization
 
 extension BucketStorage {
     func openBlob(_ digest: ImageDigest, in name: RepositoryName, for use: BlobUse) async throws -> BlobLookup {
-        let found = try await openBlob(digest, in: name)
-        guard use == .finding, case .found = found else { return found }
-        return try await keepBlob(digest, in: name) ? found : .unknown
-    }
-
-    func openBlob(_ digest: ImageDigest, in name: RepositoryName) async throws -> BlobLookup {
         let entries = try await links(digest, in: name)
         for entry in entries {
-            if let blob = try await blob(entry, digest) { return .found(VisibleBlob(digest: digest, content: blob)) }
+            guard let blob = try await blob(entry, digest) else { continue }
+            if use == .finding, try await !keep(entries, at: layout.links(digest, in: name)) { return .unknown }
+            return .found(VisibleBlob(digest: digest, content: blob))
         }
         return entries.isEmpty ? .unknown : .damaged
+    }
+
+    /// Makes a blob as young as one just pushed; false when it is about to go.
+    private func keep(_ entries: [ObjectEntry], at prefix: String) async throws -> Bool {
+        guard let entry = entries.first(where: { $0.isUsable(grace: grace) }) else { return false }
+        // Written anew an older mark does not count.
+        if -entry.listed.timeIntervalSinceNow > grace.seconds / 8 { try await objects.mark(prefix + entry.name) }
+        return true
     }
 
     func blobSize(_ digest: ImageDigest, in name: RepositoryName) async throws -> Int? {
@@ -28,8 +32,14 @@ extension BucketStorage {
     }
 
     /// The content of an entry, unless it is missing or has another length than was committed.
+    ///
+    /// The service is asked for that once a minute: objects never change, and no object goes before its entries.
     private func blob(_ entry: ObjectEntry, _ digest: ImageDigest) async throws -> BucketBlob? {
-        guard let size = entry.size, try await isWhole(entry) else { return nil }
+        guard let size = entry.size else { return nil }
+        if !inspection.wasWhole(entry.object) {
+            guard try await isWhole(entry) else { return nil }
+            inspection.noteWhole(entry.object)
+        }
         return BucketBlob(
             store: objects.store, key: try ObjectKey(layout.data(entry.object)), size: size, redirects: redirects,
             digest: digest, inspection: inspection, object: entry.object)
@@ -118,8 +128,8 @@ struct BucketBlob: BlobContent {
     func read(_ range: Range<Int>) async throws -> ByteBuffer {
         guard !range.isEmpty else { return ByteBuffer() }
         var buffer = ByteBufferAllocator().buffer(capacity: range.count)
-        for try await chunk in try await store.get(key, range: range).body { buffer.writeBytes(chunk) }
-        guard buffer.readableBytes == range.count else { throw DamagedContent() }
+        for try await chunk in try await chunks(range) { buffer.writeBytes(chunk) }
+        guard buffer.readableBytes == range.count else { throw damaged() }
         if range == 0..<size {
             let hash = RunningHash(digest.algorithm)
             hash.update(buffer)
@@ -133,16 +143,30 @@ struct BucketBlob: BlobContent {
         let hash = range == 0..<size && !inspection.isGood(object) ? RunningHash(digest.algorithm) : nil
         // Goes when the next one is there, and at the end when the digest is right.
         var held: [UInt8] = []
-        for try await chunk in try await store.get(key, range: range).body {
+        for try await chunk in try await chunks(range) {
             rest -= chunk.count
-            guard rest >= 0 else { throw DamagedContent() }
+            guard rest >= 0 else { throw damaged() }
             hash?.update(chunk)
             if !held.isEmpty { try await sink.write(ByteBuffer(bytes: held)) }
             held = chunk
         }
-        guard rest == 0 else { throw DamagedContent() }
+        guard rest == 0 else { throw damaged() }
         if let hash { try check(hash) }
         try await sink.write(ByteBuffer(bytes: held))
+    }
+
+    private func chunks(_ range: Range<Int>) async throws -> ObjectBody {
+        do {
+            return try await store.get(key, range: range).body
+        } catch let error as ObjectStorageError where error.code == .notFound || error.code == .rangeNotSatisfiable {
+            throw damaged()
+        }
+    }
+
+    /// The object is missing or short; the next request asks for its length again.
+    private func damaged() -> DamagedContent {
+        inspection.forget(object)
+        return DamagedContent()
     }
 
     private func check(_ hash: RunningHash) throws {
@@ -154,11 +178,30 @@ struct BucketBlob: BlobContent {
     }
 }
 
-/// What this replica found when it read objects whole; they never change.
+/// What this replica found of objects, which never change.
 final class ObjectInspection: Sendable {
     private static let limit = 65536
+    /// How long an object that had its length counts as having it.
+    private static let memory = Duration.seconds(60)
 
+    /// Whether an object that was read whole had its digest.
     private let findings = Mutex<[String: Bool]>([:])
+    /// When an object had its length.
+    private let lengths = Mutex<[String: ContinuousClock.Instant]>([:])
+
+    func wasWhole(_ object: String) -> Bool {
+        guard !isBad(object), let seen = lengths.withLock({ $0[object] }) else { return false }
+        return .now - seen < Self.memory
+    }
+
+    func noteWhole(_ object: String) {
+        lengths.withLock { lengths in
+            if lengths.count >= Self.limit { lengths = [:] }
+            lengths[object] = .now
+        }
+    }
+
+    func forget(_ object: String) { lengths.withLock { $0[object] = nil } }
 
     func isGood(_ object: String) -> Bool { findings.withLock { $0[object] == true } }
     func isBad(_ object: String) -> Bool { findings.withLock { $0[object] == false } }
