@@ -68,20 +68,20 @@ struct PassportSite: Sendable {
 
 /// Runs `body` with a passport that has the test clients and no accounts.
 func withPassport(
-    _ setup: TestingSetup = .router, variables: [String: String] = [:], passwordCost: Int = 4,
+    _ setup: TestingSetup = .router, variables: [String: String] = [:], passwords: PasswordHash? = nil,
     _ body: @escaping @Sendable (PassportSite) async throws -> Void
 ) async throws {
     try await withPassportDatabase { url in
         let time = MovableTime()
         try await withReplica(
-            setup, url: url, time: time, variables: variables, passwordCost: passwordCost, body)
+            setup, url: url, time: time, variables: variables, passwords: passwords, body)
     }
 }
 
 /// Runs `body` with one more passport on the same database.
 func withReplica(
     _ setup: TestingSetup = .router, url: Secret, time: MovableTime, variables: [String: String] = [:],
-    passwordCost: Int = 4,
+    passwords: PasswordHash? = nil,
     _ body: @escaping @Sendable (PassportSite) async throws -> Void
 ) async throws {
     let all = [
@@ -94,8 +94,10 @@ func withReplica(
     let logger = quietLogger()
     let pool = PostgresPool(configuration: .init(url: url, size: 3), logger: logger)
     defer { pool.close() }
+    let weak = PasswordHash(
+        threads: configuration.passwordThreads, queueLimit: configuration.passwordQueue, cost: 4)
     let passport = try await Passport(
-        configuration: configuration, pool: pool, logger: logger, passwordCost: passwordCost, now: { time.now })
+        configuration: configuration, pool: pool, logger: logger, passwords: passwords ?? weak, now: { time.now })
     try await ClientSeeds(json: Data(PassportSite.clients.utf8)).save(in: pool, at: time.now)
     let (keyRing, housekeeping, inspection) = (passport.keyRing, passport.housekeeping, passport.inspection)
     let application = Application(router: passport.router, server: .plain(), logger: logger)

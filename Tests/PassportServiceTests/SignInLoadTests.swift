@@ -1,55 +1,54 @@
 import AccessTokens
+import ConcurrencyPrimitives
 import CurlTransfer
 import HTTPTypes
 import HummingbirdTesting
 import OpenSSLCrypto
-import Synchronization
 import TestSupport
 import Testing
 
 @testable import PassportService
-
-/// How many have ended.
-private final class Tally: Sendable {
-    private let number = Mutex(0)
-
-    var count: Int { number.withLock { $0 } }
-    func add() { number.withLock { $0 += 1 } }
-}
 
 /// Many passwords at once.
 @Suite(.enabled(if: TestEnvironment.hasServers), .timeLimit(.minutes(3)))
 struct SignInLoadTests {
     private static let signIns = 16
 
-    /// A password costs 32 MiB and a good part of a tenth of a second in production's strength. Were it computed where
-    /// requests are served, every other answer would wait for some of those computations; so between the first and the
-    /// last of them other requests would get an answer for every few. They get many.
+    /// A password costs 32 MiB and a good part of a tenth of a second, so it is computed on threads made for that.
+    /// While these are taken, all who sign in wait for them, and everybody else gets answers.
     @Test func passwordsBeingCheckedHoldUpNobodyElse() async throws {
-        try await withPassport(.live, passwordCost: 15) { site async throws in
+        let threads = BlockingThreads(label: "password-hash", count: 1, queueLimit: Self.signIns)
+        try await withPassport(.live, passwords: PasswordHash(threads: threads, cost: 4)) { site async throws in
             let base = "http://127.0.0.1:\(try #require(site.client.port))"
             let client = try HTTPClient()
-            let ended = Tally()
+            let (isTaken, isFree) = (ConditionLocked(false), ConditionLocked(false))
+            let statuses = ConditionLocked<[Int]>([])
             try await withThrowingTaskGroup(of: Void.self) { group in
-                for number in 0..<Self.signIns {
+                // Whatever happens, nobody waits for ever.
+                defer { isFree.update { $0 = true } }
+                group.addTask {
+                    try await threads.run {
+                        isTaken.update { $0 = true }
+                        isFree.wait { $0 ? () : nil }
+                    }
+                }
+                try await eventually("the thread is taken") { isTaken.update { $0 } }
+                for number in 0...Self.signIns {
                     group.addTask {
                         let status = try await signIn("nobody\(number)", at: base, client)
-                        #expect(status == 400)
-                        ended.add()
+                        statuses.update { $0.append(status) }
                     }
                 }
-                // One is done, so the others have their turn or wait for it.
-                try await eventually(within: .seconds(60), "one sign-in has ended") { ended.count > 0 }
-                var others = 0
-                while ended.count < Self.signIns {
-                    for path in ["/healthz", "/oauth/.well-known/jwks.json"] {
-                        #expect(try await client.send(TransferRequest(url: base + path)).status == 200)
-                        others += 1
-                    }
+                // One is too many, so all others wait.
+                try await eventually("one is sent away") { statuses.update { $0 } == [503] }
+                for path in ["/healthz", "/oauth/.well-known/jwks.json", "/user/login"] {
+                    #expect(try await client.send(TransferRequest(url: base + path)).status == 200)
                 }
-                #expect(others > Self.signIns, "\(others) answers during \(Self.signIns) sign-ins")
+                #expect(statuses.update { $0 } == [503])
+                isFree.update { $0 = true }
                 try await group.waitForAll()
             }
+            #expect(statuses.update { $0 } == [503] + Array(repeating: 400, count: Self.signIns))
         }
     }
 

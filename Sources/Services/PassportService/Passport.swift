@@ -19,7 +19,7 @@ struct Passport {
     /// Brings schema, clients and keys up to date and builds the graph.
     init(
         configuration: PassportConfiguration, pool: PostgresPool, logger: Logger, metrics: PrometheusMetrics? = nil,
-        drain: DrainSignal? = nil, passwordCost: Int = 15, now: @escaping CurrentTime = { Date() }
+        drain: DrainSignal? = nil, passwords: PasswordHash? = nil, now: @escaping CurrentTime = { Date() }
     ) async throws {
         try await Migrator(migrations: Migrations.all, lockKey: Migrations.lockKey).run(pool, logger: logger)
         if let file = configuration.clientsFile {
@@ -29,9 +29,12 @@ struct Passport {
         let keyStore = SigningKeyStore(box: try AESGCMBox(key: platformKey))
         keyRing = try await KeyRing(store: keyStore, pool: pool, logger: logger, now: now)
         housekeeping = Housekeeping(pool: pool, logger: logger, now: now)
+        let passwords =
+            passwords
+            ?? PasswordHash(threads: configuration.passwordThreads, queueLimit: configuration.passwordQueue)
         let graph = try PassportGraph(
             configuration: configuration, pool: pool, keys: keyRing,
-            protection: FormProtection(platformKey: platformKey), passwordCost: passwordCost, now: now)
+            protection: FormProtection(platformKey: platformKey), passwords: passwords, now: now)
         inspection = graph.inspection
         router = graph.makeRouter(
             health: HealthRoutes(
@@ -55,7 +58,7 @@ private struct PassportGraph {
 
     init(
         configuration: PassportConfiguration, pool: PostgresPool, keys: KeyRing, protection: FormProtection,
-        passwordCost: Int, now: @escaping CurrentTime
+        passwords: PasswordHash, now: @escaping CurrentTime
     ) throws {
         let cookies = Cookies(isSecure: configuration.issuer.isSecure)
         self.configuration = configuration
@@ -67,9 +70,7 @@ private struct PassportGraph {
             pool: pool, cookies: cookies, protection: protection, lifetimes: configuration.lifetimes, now: now)
         clients = ClientDirectory(pool: pool)
         limiter = RateLimiter(pool: pool, now: now)
-        let hash = PasswordHash(
-            threads: configuration.passwordThreads, queueLimit: configuration.passwordQueue, cost: passwordCost)
-        authenticator = Authenticator(pool: pool, hash: hash, limiter: limiter, now: now)
+        authenticator = Authenticator(pool: pool, hash: passwords, limiter: limiter, now: now)
         inspection = TokenInspection(pool: pool, issuer: configuration.issuer, keys: keys, now: now)
         address = ClientAddress(trustedProxies: configuration.trustedProxies)
     }

@@ -1,5 +1,5 @@
 internal import COpenSSL
-internal import ConcurrencyPrimitives
+package import ConcurrencyPrimitives
 
 /// Makes and checks salted scrypt records of passwords on threads of its own.
 ///
@@ -15,7 +15,13 @@ package struct PasswordHash: Sendable {
 
     /// - Parameter cost: the binary logarithm of scrypt's N; 15 in production, less in tests only.
     package init(threads: Int = 2, queueLimit: Int = 64, cost: Int = 15) {
-        self.threads = BlockingThreads(label: "password-hash", count: threads, queueLimit: queueLimit)
+        self.init(
+            threads: BlockingThreads(label: "password-hash", count: threads, queueLimit: queueLimit), cost: cost)
+    }
+
+    /// - Parameter threads: where records are made and checked.
+    package init(threads: BlockingThreads, cost: Int = 15) {
+        self.threads = threads
         parameters = ScryptParameters(costLogarithm: cost, blockSize: 8, parallelization: 1)
     }
 
