@@ -51,6 +51,20 @@ struct HostileClientTests {
         }
     }
 
+    @Test func methodsNobodyUsesAreRefusedAndMakeNoMetricsOfTheirOwn() async throws {
+        try await Self.withRegistry { registry, _ in
+            for name in ["PROPFIND", "PURGE", "LINK"] {
+                let method = try #require(HTTPRequest.Method(name))
+                let reply = try await registry.send(
+                    TransferRequest(method: method, url: "http://\(registry.address)/v2/"))
+                #expect(reply.status == 405 && reply.headers[.allow] == "GET, HEAD")
+            }
+            let metrics = try await registry.send(TransferRequest(url: "http://\(registry.address)/metrics")).text
+            let methods = metrics.matches(of: /registry_requests_total\{.*method="([^"]+)".*status="405"/).map(\.1)
+            #expect(methods == ["other"], "\(metrics)")
+        }
+    }
+
     @Test func connectionsThatSendNothingWholeAreEndedAndDisturbNobody() async throws {
         try await Self.withRegistry(["REGISTRY_IDLE_TIMEOUT": "1"]) { registry, port in
             let begun = try await registry.send(

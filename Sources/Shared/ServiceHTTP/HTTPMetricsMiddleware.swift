@@ -1,4 +1,4 @@
-import HTTPTypes
+package import HTTPTypes
 package import Hummingbird
 import Metrics
 
@@ -24,17 +24,18 @@ package struct HTTPMetricsMiddleware<Context: RequestContext>: RouterMiddleware 
 
     private func record(_ request: Request, _ context: Context, status: Int, since start: ContinuousClock.Instant) {
         let dimensions = [
-            ("route", context.endpointPath ?? "none"), ("method", Self.method(request.method)), ("status", "\(status)"),
+            ("route", context.endpointPath ?? "none"), ("method", request.method.dimension), ("status", "\(status)"),
         ]
         Counter(label: "http.requests", dimensions: dimensions).increment()
         let (seconds, attoseconds) = (ContinuousClock.now - start).components
         Timer(label: "http.request.duration", dimensions: Array(dimensions.prefix(2)))
             .recordNanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
     }
+}
 
-    /// A client may send any token as the method; the label set stays closed.
-    private static func method(_ method: HTTPRequest.Method) -> String {
-        let known: Set<HTTPRequest.Method> = [.get, .head, .post, .put, .patch, .delete, .options]
-        return known.contains(method) ? method.rawValue : "other"
-    }
+extension HTTPRequest.Method {
+    private static let usual: Set<Self> = [.get, .head, .post, .put, .patch, .delete, .options]
+
+    /// The method as a dimension of metrics, a closed set whatever clients send.
+    package var dimension: String { Self.usual.contains(self) ? rawValue : "other" }
 }

@@ -1,12 +1,13 @@
 import HTTPTypes
 import Metrics
+import ServiceHTTP
 import Synchronization
 
 /// The registry's own metrics; their dimensions are closed sets.
 final class RegistryMetrics: Sendable {
     private struct RequestKind: Hashable {
         let resource: String
-        let method: HTTPRequest.Method
+        let method: String
         let status: Int
     }
 
@@ -24,10 +25,10 @@ final class RegistryMetrics: Sendable {
 
     /// Counts and times a request by resource, method and status.
     func countRequest(_ resource: String, _ method: HTTPRequest.Method, status: Int, duration: Duration) {
-        let kind = RequestKind(resource: resource, method: method, status: status)
+        let kind = RequestKind(resource: resource, method: method.dimension, status: status)
         let (count, time) = requests.withLock { requests in
             if let known = requests[kind] { return known }
-            let dimensions = [("resource", resource), ("method", method.rawValue), ("status", "\(status)")]
+            let dimensions = [("resource", resource), ("method", kind.method), ("status", "\(status)")]
             let new = (
                 count: Counter(label: "registry.requests", dimensions: dimensions),
                 time: Timer(label: "registry.request.duration", dimensions: Array(dimensions.prefix(2)))

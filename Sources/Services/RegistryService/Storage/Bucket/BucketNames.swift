@@ -76,6 +76,7 @@ extension BucketStorage {
     func names() async throws -> BucketNames {
         // Where earlier builds, which may still run beside this one, keep the names, as single objects that never go.
         for entry in try await objects.list(layout.oldNames) {
+            // What is no name was not made by the registry.
             guard let name = try? RepositoryName(entry.name.replacing("+", with: "/")) else { continue }
             try await register(name)
             try await objects.remove(layout.oldNames + entry.name)
