@@ -6,11 +6,11 @@ struct RegistryRules: Sendable {
 
     var path: String { "\(state.root)/registry-rules.json" }
 
-    /// Releases hold their images, so these concern the others: images of pushes that never became a release, and those
-    /// of destroyed apps, which have lost their tags.
+    /// Releases hold the images they name by digest, others are kept by their tags; so what has neither is of a
+    /// destroyed app, or of a push that was made again.
     private static let first = """
         [
-          {"repositories": "*", "keep_tags": 20, "protected_tags": ["latest"], "untagged_after": 86400}
+          {"repositories": "*", "untagged_after": 86400}
         ]
 
         """
