@@ -33,6 +33,8 @@ struct PortPlan: Codable, Equatable, Sendable {
 
         /// Whether people, git remotes or stored images depend on the number, so that it must not change by itself.
         var isPromised: Bool { [.http, .https, .ssh, .registry].contains(self) }
+        /// Whether nginx listens on it.
+        var isOfEdge: Bool { [.http, .https].contains(self) }
         /// Whether it is served on the addresses of the settings and not on the loopback address alone.
         var isPublic: Bool { [.http, .https, .ssh].contains(self) }
     }

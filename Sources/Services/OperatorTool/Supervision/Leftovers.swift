@@ -1,6 +1,7 @@
 import CommandRunner
 import Glibc
 import Logging
+import ServiceRuntime
 
 /// What still runs of an installation though nobody has a record of it: its supervisor was killed before it could
 /// write one, or the record's process is gone and its children are not.
@@ -28,10 +29,32 @@ struct Leftovers: Sendable {
             ancestor = ProcessIdentity(pid: ancestor)?.parent ?? 0
         }
         let all = ProcessIdentity.all().filter { !spared.contains($0.pid) }
-        let own = all.filter { isOurs($0) && !(sparesApps && Self.serving.contains(Self.program(of: $0))) }
+        let workers = edgeWorkers
+        let own = all.filter { process in
+            (isOurs(process) || workers.contains(process))
+                && !(sparesApps && Self.serving.contains(Self.program(of: process)))
+        }
         let monitors = Set(own.filter { Self.program(of: $0) == "conmon" }.map(\.pid))
         // What a container runs knows nothing of us; its monitor is its parent.
         return all.filter { own.contains($0) || monitors.contains($0.parent) }
+    }
+
+    /// Whether nginx of the installation runs and is left alone: the router takes it over with its ports.
+    var sparesEdge: Bool {
+        guard sparesApps else { return false }
+        return !edgeWorkers.isEmpty
+            || ProcessIdentity.all().contains { Self.program(of: $0) == "nginx" && isOurs($0) }
+    }
+
+    /// The workers of nginx, which outlive a killed master and show neither arguments nor environment: they are in the
+    /// session of the master that wrote the pid file. A number that is in use by another leader is not ours.
+    private var edgeWorkers: [ProcessIdentity] {
+        // Without a pid file that can be read nothing tells whose workers they are.
+        guard let text = try? StateFile.readText("\(state.nginx)/nginx.pid"), let pid = Int32(text.filter(\.isNumber))
+        else { return [] }
+        if let leader = ProcessIdentity(pid: pid), !isOurs(leader) { return [] }
+        return ProcessIdentity.members(ofSession: pid)
+            .filter { $0.arguments.first?.hasPrefix("nginx: worker") == true }
     }
 
     /// Ends them all: containers' processes at once, the others with a chance to tidy up.

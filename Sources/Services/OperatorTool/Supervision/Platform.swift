@@ -34,16 +34,19 @@ struct Platform: Sendable {
                 cause: OperatorError(
                     "\(missing.joined(separator: ", ")) not found in \(programs.path)", next: "make release"))
         }
+        let leftovers = Leftovers(state: state, sparesApps: true)
         try await perform("leftovers") {
             let stopped =
-                try await Orphans(state: state, logger: logger).stopAll()
-                + Leftovers(state: state, sparesApps: true).stopAll()
+                try await Orphans(state: state, logger: logger).stopAll() + leftovers.stopAll()
             return stopped.isEmpty ? "none" : "stopped \(stopped.joined(separator: ", "))"
         }
         var settings = try Settings.read(from: state) ?? Settings.standard()
         try await perform("ports") {
+            let sparesEdge = leftovers.sparesEdge
             try settings.ports.complete(
-                isFree: { [settings] use, port in settings.isFree(port, for: use) }, anyFree: PortProbe.anyFree)
+                isFree: { [settings] use, port in
+                    settings.isFree(port, for: use) || sparesEdge && use.isOfEdge && port == settings.ports[use]
+                }, anyFree: PortProbe.anyFree)
             try settings.write(to: state)
             return "http \(settings.ports[.http]), https \(settings.ports[.https]), ssh \(settings.ports[.ssh])"
         }
