@@ -116,6 +116,11 @@ struct PodSupervisorTests {
                 #expect(try await engine.pods(of: workload.app).first?.isRunning == true)
             }
             #expect(try await engine.pods(of: workload.app).first?.restarts == 3)
+            // With the platform it stops and starts as often as somebody wants.
+            _ = try await service.podman.waitForContainer(pod.text)
+            let next = PodSupervisor(engine: engine, logger: engine.logger, begun: .now)
+            #expect(try await next.sweep() == nil)
+            #expect(try await engine.pods(of: workload.app).first?.isRunning == true)
         }
     }
 

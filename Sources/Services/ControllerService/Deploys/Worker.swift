@@ -56,7 +56,7 @@ func makeWorkerProcess(
             ImageHoldKeeper(
                 pool: database, notifications: keepers.notifications, holder: WorkerIdentity(), registry: registry,
                 logger: logger)),
-        .init("supervisor", PodSupervisor(engine: engine, logger: logger)),
+        .init("supervisor", PodSupervisor(engine: engine, logger: logger, begun: .now)),
         .init(
             "observer",
             PodObserver(

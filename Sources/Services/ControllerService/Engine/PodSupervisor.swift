@@ -24,19 +24,23 @@ final class PodSupervisor: Service {
     private let logger: Logger
     private let clock: any Clock<Duration>
     private let pause: Duration
+    private let begun: Date
     private let nextDue = Mutex<Date?>(nil)
     private let watches = AsyncStream.makeStream(of: PodWatch.self)
     /// Runs of processes whose probes are asked.
     private let watched = Mutex<Set<String>>([])
 
-    /// - Parameter pause: the wait before the second start in a row; doubled up to five minutes.
+    /// - Parameters:
+    ///   - pause: the wait before the second start in a row; doubled up to five minutes.
+    ///   - begun: a process that ended before was stopped with the platform, most likely, and is started at once.
     init(
-        engine: PodmanEngine, logger: Logger, pause: Duration = .seconds(10),
+        engine: PodmanEngine, logger: Logger, pause: Duration = .seconds(10), begun: Date = .distantPast,
         clock: any Clock<Duration> = ContinuousClock()
     ) {
         self.engine = engine
         self.logger = logger
         self.pause = pause
+        self.begun = begun
         self.clock = clock
     }
 
@@ -160,7 +164,7 @@ final class PodSupervisor: Service {
     }
 
     private func waitSeconds(before pod: EndedPod) -> Double {
-        guard pod.memory.shortRuns > 0, !pod.ranLong else { return 0 }
+        guard pod.memory.shortRuns > 0, !pod.ranLong, pod.finished >= begun else { return 0 }
         let growing = (pause / .seconds(1)) * Double(1 << min(pod.memory.shortRuns - 1, 10))
         return min(growing, 300)
     }
@@ -168,7 +172,7 @@ final class PodSupervisor: Service {
     private func restart(_ pod: EndedPod) async throws {
         let memory = try engine.remember(pod.labels) { memory in
             memory.restarts += 1
-            memory.shortRuns = pod.ranLong ? 0 : memory.shortRuns + 1
+            memory.shortRuns = pod.ranLong ? 0 : memory.shortRuns + (pod.finished < begun ? 0 : 1)
             // A process that says nothing of itself and takes no requests is ready when it runs.
             memory.isReady = pod.labels.port == nil && pod.labels.probes.readiness == nil
             memory.lastExit = .init(
