@@ -1,7 +1,12 @@
+import ConcurrencyPrimitives
+import CurlTransfer
+import Hummingbird
+import TestSupport
 import Testing
 
 @testable import PodmanClient
 
+@Suite(.timeLimit(.minutes(1)))
 struct WireTests {
     @Test func framesAreFoundWhereverTheInputIsCut() throws {
         let wire: [UInt8] =
@@ -38,6 +43,31 @@ struct WireTests {
             _ = try answer.consume(Array("HTTP/1.1 404 Not Found\r\n\r\n\(body)".utf8))
         }
         #expect(error?.code == .notFound)
+    }
+
+    /// What podman 4.3 answers when the process goes while its control group is read.
+    @Test func aContainerThatEndsWhileItIsInspectedIsAskedForAgain() async throws {
+        let asked = ConditionLocked(0)
+        let router = Router()
+        router.get("v4.3.1/libpod/containers/ending/json") { _, _ in
+            let isEnding = asked.update { asked in
+                asked += 1
+                return asked < 3
+            }
+            let (status, cause): (HTTPResponse.Status, String) =
+                isEnding ? (.internalServerError, "no such process") : (.notFound, "no such container")
+            let reason = "read /proc/18683/cgroup: \(cause)"
+            let body = #"{"cause":"\#(cause)","message":"\#(reason)","response":\#(status.code)}"#
+            return Response(status: status, body: .init(byteBuffer: .init(string: body)))
+        }
+        try await withTemporaryDirectory("podman") { directory in
+            try await withTestServer(router, unixSocket: "\(directory)/socket") { _ in
+                let podman = PodmanClient(socket: "\(directory)/socket", http: try HTTPClient())
+                let error = await #expect(throws: PodmanError.self) { try await podman.inspectContainer("ending") }
+                #expect(error?.code == .notFound)
+            }
+        }
+        #expect(asked.update { $0 } == 3)
     }
 
     @Test func limitsAreReadFromTheKernel() {

@@ -45,6 +45,27 @@ extension WholePlatform {
             try await eventually("one pod runs") { try await user.runningPods(of: "phoenix").count == 1 }
         }
 
+        @Test func aSurvivingNginxIsTakenOverWithItsPorts() async throws {
+            let platform = try Installation.required()
+            let user = try await PlatformUser.signUp("ole", on: platform)
+            let app = try await AppRepository.make("surviving", of: user)
+            #expect(try await app.push().isSuccess)
+            let master = try #require(nginx(of: platform))
+
+            try await killServers(of: platform)
+            #expect(master.isAlive)
+            try await platform.up()
+            #expect(nginx(of: platform) == master)
+            try await eventually(within: .seconds(60), "the app serves") { try await app.page() == (200, "one") }
+        }
+
+        private func nginx(of platform: Installation) -> ProcessIdentity? {
+            ProcessIdentity.all().first { identity in
+                let line = identity.arguments.joined(separator: " ")
+                return line.contains("nginx: master process") && line.contains("\(platform.root)/")
+            }
+        }
+
         /// As if the killed server's process number were another process's now.
         private func reuseTheNumberOfTheDatabase(of platform: Installation) throws {
             let file = URL(filePath: "\(platform.root)/postgres/data/postmaster.pid")
@@ -57,16 +78,27 @@ extension WholePlatform {
             try handle.close()
         }
 
-        /// The supervisor first, so that it brings nothing back; then all that names the installation.
+        /// The supervisor and its servers, and then all that names the installation.
         private func killEverything(of platform: Installation) async throws {
-            let own = ProcessIdentity.all().filter { identity in
+            let own = processes(of: platform)
+            try await killServers(of: platform)
+            for identity in own { identity.send(signal: SIGKILL) }
+        }
+
+        /// The supervisor first, so that it brings nothing back.
+        private func killServers(of platform: Installation) async throws {
+            // Without a supervisor nobody tells what they are.
+            let servers = try await platform.status().servers.compactMap(\.pid).compactMap { ProcessIdentity(pid: $0) }
+            for identity in processes(of: platform) where identity.arguments.contains("supervise") {
+                identity.send(signal: SIGKILL)
+            }
+            for server in servers { server.send(signal: SIGKILL) }
+        }
+
+        private func processes(of platform: Installation) -> [ProcessIdentity] {
+            ProcessIdentity.all().filter { identity in
                 identity.pid != getpid() && identity.arguments.contains { $0.contains(platform.root) }
             }
-            for identity in own where identity.arguments.contains("supervise") { identity.send(signal: SIGKILL) }
-            for server in try await platform.status().servers {
-                if let pid = server.pid { ProcessIdentity(pid: pid)?.send(signal: SIGKILL) }
-            }
-            for identity in own { identity.send(signal: SIGKILL) }
         }
 
         @Test func secondUpChangesNothing() async throws {

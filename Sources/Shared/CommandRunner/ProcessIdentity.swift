@@ -35,6 +35,26 @@ package struct ProcessIdentity: Codable, Hashable, Sendable {
     /// The process that waits for this one's end, 0 when there is none.
     package var parent: Int32 { ProcessStatus(pid: pid)?.parent ?? 0 }
 
+    /// The TCP ports it listens on, as `/proc/<pid>/net/tcp` and its file descriptors tell (proc(5)); empty for a
+    /// process that is gone or another user's.
+    package var listeningPorts: Set<Int> {
+        guard isAlive else { return [] }
+        let sockets = Set(
+            ProcessStatus.names(in: "/proc/\(pid)/fd").compactMap { ProcessStatus.socket(at: "/proc/\(pid)/fd/\($0)") })
+        guard !sockets.isEmpty else { return [] }
+        return ["tcp", "tcp6"].reduce(into: []) { ports, table in
+            let lines = String(decoding: ProcessStatus.read("/proc/\(pid)/net/\(table)") ?? [], as: UTF8.self)
+            for line in lines.split(separator: "\n").dropFirst() {
+                // sl, local address as hex:hex, remote address, state (0A listens), …, the tenth is the inode
+                let fields = line.split(separator: " ")
+                guard fields.count > 9, fields[3] == "0A", let socket = UInt64(fields[9]), sockets.contains(socket),
+                    let port = fields[1].split(separator: ":").last.flatMap({ Int($0, radix: 16) })
+                else { continue }
+                ports.insert(port)
+            }
+        }
+    }
+
     /// Sends a signal if exactly this process still runs.
     /// - Returns: false when it has gone or may not be signalled.
     @discardableResult
@@ -51,16 +71,7 @@ package struct ProcessIdentity: Codable, Hashable, Sendable {
 
     /// Every process on the machine this user can see.
     package static func all() -> [ProcessIdentity] {
-        guard let directory = opendir("/proc") else { return [] }
-        defer { closedir(directory) }
-        var found: [ProcessIdentity] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if let pid = Int32(name), let identity = ProcessIdentity(pid: pid) { found.append(identity) }
-        }
-        return found
+        ProcessStatus.names(in: "/proc").compactMap { Int32($0).flatMap(ProcessIdentity.init(pid:)) }
     }
 }
 
@@ -84,6 +95,30 @@ struct ProcessStatus {
         self.parent = parent
         self.session = session
         self.started = started
+    }
+
+    /// The entries of a directory; empty when it cannot be read.
+    static func names(in path: String) -> [String] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            names.append(
+                withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                    pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+                })
+        }
+        return names
+    }
+
+    /// The inode of the socket a link of `/proc/<pid>/fd` names; nil when it names anything else.
+    static func socket(at link: String) -> UInt64? {
+        var text = [UInt8](repeating: 0, count: 64)
+        let count = readlink(link, &text, text.count)
+        guard count > 0 else { return nil }
+        let target = String(decoding: text[..<count], as: UTF8.self)
+        guard target.hasPrefix("socket:["), target.hasSuffix("]") else { return nil }
+        return UInt64(target.dropFirst(8).dropLast())
     }
 
     static func read(_ path: String) -> [UInt8]? {

@@ -59,7 +59,16 @@ extension PodmanClient {
 
     /// - Throws: ``PodmanError`` with `.notFound`.
     package func inspectContainer(_ name: String) async throws -> ContainerDetails {
-        try await decoded(.get, "containers/\(name.percentEncoded)/json", as: ContainerDetails.self)
+        let path = "containers/\(name.percentEncoded)/json"
+        for _ in 0..<10 {
+            do {
+                return try await decoded(.get, path, as: ContainerDetails.self)
+            } catch let error as PodmanError where error.cause == "no such process" {
+                // Its process went while podman read its control group; a moment later podman knows that it has ended.
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        }
+        return try await decoded(.get, path, as: ContainerDetails.self)
     }
 
     /// All containers, running or not, that carry every one of `labels` (`name=value`, or a bare name).

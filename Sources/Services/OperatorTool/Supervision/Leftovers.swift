@@ -39,11 +39,11 @@ struct Leftovers: Sendable {
         return all.filter { own.contains($0) || monitors.contains($0.parent) }
     }
 
-    /// Whether nginx of the installation runs and is left alone: the router takes it over with its ports.
-    var sparesEdge: Bool {
-        guard sparesApps else { return false }
-        return !edgeWorkers.isEmpty
-            || ProcessIdentity.all().contains { Self.program(of: $0) == "nginx" && isOurs($0) }
+    /// The ports of the installation's nginx when it is left alone: the router takes it over with them.
+    var edgePorts: Set<Int> {
+        guard sparesApps else { return [] }
+        let masters = ProcessIdentity.all().filter { Self.program(of: $0) == "nginx" && isOurs($0) }
+        return (masters + edgeWorkers).reduce(into: []) { $0.formUnion($1.listeningPorts) }
     }
 
     /// The workers of nginx, which outlive a killed master and show neither arguments nor environment: they are in the

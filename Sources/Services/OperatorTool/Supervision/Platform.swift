@@ -42,10 +42,10 @@ struct Platform: Sendable {
         }
         var settings = try Settings.read(from: state) ?? Settings.standard()
         try await perform("ports") {
-            let sparesEdge = leftovers.sparesEdge
+            let edge = leftovers.edgePorts
             try settings.ports.complete(
                 isFree: { [settings] use, port in
-                    settings.isFree(port, for: use) || sparesEdge && use.isOfEdge && port == settings.ports[use]
+                    settings.isFree(port, for: use) || use.isOfEdge && edge.contains(port)
                 }, anyFree: PortProbe.anyFree)
             try settings.write(to: state)
             return "http \(settings.ports[.http]), https \(settings.ports[.https]), ssh \(settings.ports[.ssh])"
