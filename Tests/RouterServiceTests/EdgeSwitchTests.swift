@@ -41,6 +41,39 @@ import Testing
         }
     }
 
+    /// A process that is too busy to accept is replaced meanwhile: what waited for it goes to its successor.
+    @Test(arguments: [HTTPRequest.Method.get, .post])
+    func aRequestNobodyAcceptedGoesToWhoServesByThen(_ method: HTTPRequest.Method) async throws {
+        let backends = Backends()
+        let full = try FullListener()
+        try await backends.run(["new"]) { ports in
+            try await EdgeFixture.with { edge in
+                try await edge.serve("shop.edge.localhost", version: 1, ports: [full.port])
+                async let answer = edge.send("shop.edge.localhost", method: method)
+                try await Task.sleep(for: .milliseconds(500))
+                try await edge.serve("shop.edge.localhost", version: 2, ports: ports)
+                #expect(try await answer.text.hasPrefix("new"))
+                #expect(backends.count("new") == 1)
+            }
+        }
+    }
+
+    @Test func aRequestNobodyAcceptsEndsWithAPage() async throws {
+        let full = try FullListener()
+        try await EdgeFixture.with(change: { $0.connectTimeout = 2 }) { edge in
+            try await edge.serve("shop.edge.localhost", version: 1, ports: [full.port])
+            let began = ContinuousClock.now
+            let answer = try await edge.send("shop.edge.localhost")
+            #expect(answer.status == 504 && answer.text.hasPrefix("App took too long"))
+            // Two short tries and one of the whole time.
+            #expect((4.5...8).contains((ContinuousClock.now - began) / .seconds(1)))
+            async let late = edge.send("shop.edge.localhost")
+            try await Task.sleep(for: .milliseconds(500))
+            try await edge.table.apply(RoutingTable(version: 2, hosts: []))
+            #expect(try await late.status == 504)
+        }
+    }
+
     @Test func anEndpointChangeReloadsNothingAndCutsNoConnection() async throws {
         let backends = Backends()
         try await backends.run(["old", "new"]) { ports in

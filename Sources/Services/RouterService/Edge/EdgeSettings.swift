@@ -39,8 +39,9 @@ package struct EdgeSettings: Equatable, Sendable {
     package var workerConnections: Int
     package var bodyLimitMiB: Int
     package var platformBodyLimitMiB: Int
-    /// Seconds a backend may take to accept a connection. Five, because a backend that is too busy for a moment drops
-    /// the first packets, and the kernel sends them again after one and after three seconds (RFC 6298).
+    /// Seconds the last backend asked may take to accept a connection; those asked before it have at most 1.5. Five,
+    /// because a backend that is too busy for a moment drops the first packets, and the kernel sends them again after
+    /// one and after three seconds (RFC 6298).
     package var connectTimeout: Int
     package var responseTimeout: Int
     package var accessLogPath: String

@@ -112,13 +112,13 @@ package struct NginxConfiguration {
         """
             upstream edge_kept {
                 server 0.0.0.1;
-                balancer_by_lua_block { require("edge").balance() }
+                balancer_by_lua_block { require("edge").balance(\(settings.connectTimeout)) }
                 keepalive 256;
                 keepalive_timeout 30s;
             }
             upstream edge_fresh {
                 server 0.0.0.1;
-                balancer_by_lua_block { require("edge").balance() }
+                balancer_by_lua_block { require("edge").balance(\(settings.connectTimeout)) }
             }
 
         """

@@ -14,6 +14,9 @@ local counters = ngx.shared.edge_counters
 
 local EJECTION_SECONDS = 3
 local EXTRA_TRIES = 2
+-- How long a backend has to accept a connection that is not its last chance: the kernel asks twice. One whose queue is
+-- full drops what comes, and one that was stopped meanwhile never answers; the next try goes to who serves by then.
+local FIRST_CONNECT_SECONDS = 1.5
 local BUCKETS = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
 -- Methods nginx does not repeat once the request was sent. They never travel on a kept-alive connection, which the
 -- backend might be closing at that very moment.
@@ -254,7 +257,7 @@ local function pick(record, tried)
     for _ = 1, count do
         record.cursor = record.cursor % count + 1
         local peer = peers[record.cursor]
-        if not tried[peer.key] then
+        if not tried.keys[peer.key] then
             if not failures:get(peer.key) then return peer end
             fallback = fallback or peer
         end
@@ -262,28 +265,31 @@ local function pick(record, tried)
     return fallback
 end
 
--- Chooses the backend. The record is read again for every try, so a retry follows a switch that happened meanwhile.
-function M.balance()
+-- Chooses the backend. The record is read again for every try, so a retry follows a switch that happened meanwhile; where
+-- there is no other backend it asks the same one again.
+function M.balance(connect_seconds)
     local context = ngx.ctx
     local tried = context.edge_tried
     local record = find(ngx.var.host)
     if tried then
         if balancer.get_last_failure() then
-            failures:set(context.edge_peer, true, EJECTION_SECONDS)
+            failures:set(context.edge_peer.key, true, EJECTION_SECONDS)
             counters:incr("failed_tries", 1, 0)
         end
     else
-        tried = {}
+        tried = {count = 0, keys = {}}
         context.edge_tried = tried
-        -- Only as many as there are others: nginx answers 500, not 502, when a try it was promised finds no backend.
-        local others = record and #record.peers - 1 or 0
-        if others > 0 then balancer.set_more_tries(math.min(EXTRA_TRIES, others)) end
+        balancer.set_more_tries(EXTRA_TRIES)
     end
-    local peer = record and (pick(record, tried) or record.peers[1])
+    -- The backend of the last try is better than none: nginx answers 500 when a try finds no backend.
+    local peer = record and (pick(record, tried) or record.peers[1]) or context.edge_peer
     if not peer then return ngx.exit(502) end
-    tried[peer.key] = true
-    context.edge_peer = peer.key
-    local chosen, problem = balancer.set_current_peer(peer.address, peer.port)
+    tried.count = tried.count + 1
+    tried.keys[peer.key] = true
+    context.edge_peer = peer
+    local seconds = tried.count > EXTRA_TRIES and connect_seconds or math.min(FIRST_CONNECT_SECONDS, connect_seconds)
+    local chosen, problem = balancer.set_timeouts(seconds)
+    if chosen then chosen, problem = balancer.set_current_peer(peer.address, peer.port) end
     if not chosen then
         ngx.log(ngx.ERR, "backend ", peer.key, " cannot be used: ", problem)
         return ngx.exit(502)
