@@ -33,11 +33,17 @@ extension WholePlatform {
             let user = try await PlatformUser.signUp("nia", on: platform)
             let app = try await AppRepository.make("phoenix", of: user)
             #expect(try await app.push().isSuccess)
+            let pods = try await user.runningPods(of: "phoenix")
 
             try await killEverything(of: platform)
             try reuseTheNumberOfTheDatabase(of: platform)
             try await platform.up()
-            try await eventually(within: .seconds(60), "the app serves") { try await app.page() == (200, "one") }
+            // The process survived, but what read its output did not.
+            try await eventually(within: .seconds(60), "another pod runs") {
+                let now = try await user.runningPods(of: "phoenix")
+                return now.count == 1 && now != pods
+            }
+            try await eventually("the app serves") { try await app.page() == (200, "one") }
             try await app.commit(["page.txt": "two"])
             let push = try await app.push()
             #expect(push.isSuccess, "\(push.output)")

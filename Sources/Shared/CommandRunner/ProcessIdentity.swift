@@ -1,3 +1,4 @@
+import CSystemCalls
 import Glibc
 
 /// One particular process: its number together with the time it started, because numbers are used again.
@@ -11,6 +12,11 @@ package struct ProcessIdentity: Codable, Hashable, Sendable {
         guard let status = ProcessStatus(pid: pid), !status.hasEnded else { return nil }
         self.pid = pid
         started = status.started
+    }
+
+    /// The process that listens on a unix socket; nil when there is none or it is in another process namespace.
+    package init?(listeningOn socket: String) {
+        self.init(pid: syscalls_listening_process(socket))
     }
 
     /// This process.
@@ -34,6 +40,12 @@ package struct ProcessIdentity: Codable, Hashable, Sendable {
 
     /// The process that waits for this one's end, 0 when there is none.
     package var parent: Int32 { ProcessStatus(pid: pid)?.parent ?? 0 }
+
+    /// Whether it numbers processes as this one does (pid_namespaces(7)).
+    package var sharesProcessNumbers: Bool {
+        guard isAlive, let own = ProcessStatus.target(of: "/proc/self/ns/pid") else { return false }
+        return ProcessStatus.target(of: "/proc/\(pid)/ns/pid") == own
+    }
 
     /// The TCP ports it listens on, as `/proc/<pid>/net/tcp` and its file descriptors tell (proc(5)); empty for a
     /// process that is gone or another user's.
@@ -111,13 +123,16 @@ struct ProcessStatus {
         return names
     }
 
-    /// The inode of the socket a link of `/proc/<pid>/fd` names; nil when it names anything else.
-    static func socket(at link: String) -> UInt64? {
+    /// What a link of `/proc` names, at most 64 bytes of it; nil when it cannot be read.
+    static func target(of link: String) -> String? {
         var text = [UInt8](repeating: 0, count: 64)
         let count = readlink(link, &text, text.count)
-        guard count > 0 else { return nil }
-        let target = String(decoding: text[..<count], as: UTF8.self)
-        guard target.hasPrefix("socket:["), target.hasSuffix("]") else { return nil }
+        return count > 0 ? String(decoding: text[..<count], as: UTF8.self) : nil
+    }
+
+    /// The inode of the socket a link of `/proc/<pid>/fd` names; nil when it names anything else.
+    static func socket(at link: String) -> UInt64? {
+        guard let target = target(of: link), target.hasPrefix("socket:["), target.hasSuffix("]") else { return nil }
         return UInt64(target.dropFirst(8).dropLast())
     }
 

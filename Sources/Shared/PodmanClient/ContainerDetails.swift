@@ -40,6 +40,7 @@ package struct ContainerSummary: Decodable, Sendable {
         case status = "State"
         case image = "Image"
         case exitCode = "ExitCode"
+        case processID = "Pid"
     }
 
     package let id: String
@@ -48,6 +49,8 @@ package struct ContainerSummary: Decodable, Sendable {
     package let status: ContainerStatus
     package let image: String
     package let exitCode: Int
+    /// Of the container's first process on the host; 0 when it does not run.
+    package let processID: Int
 
     package var name: String { names.first ?? id }
     package func label(_ name: String) -> String? { labels?[name] }

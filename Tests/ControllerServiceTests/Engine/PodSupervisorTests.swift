@@ -1,4 +1,6 @@
+import CommandRunner
 import FoundationEssentials
+import Glibc
 import Logging
 import PlatformModel
 import PodmanClient
@@ -27,6 +29,32 @@ struct PodSupervisorTests {
             let status = try #require(try await engine.pods(of: workload.app).first)
             #expect(status.isRunning)
             #expect(status.lastExit?.code == 137)
+        }
+    }
+
+    /// Nobody reads what such a process writes, and podman never learns how it ends.
+    @Test(arguments: [false, true]) func aPodWhoseMonitorIsKilledIsRemoved(withItsProcess: Bool) async throws {
+        try await withPodmanEngine { engine, service in
+            let workload = try EngineFixture().workload(EngineFixture.server)
+            let (orphan, other) = (PodName(for: workload), PodName(for: workload))
+            for pod in [orphan, other] {
+                _ = try await engine.start(workload, as: pod, fence: 1)
+                _ = try await engine.awaitReady(pod, of: workload, deadline: .seconds(20))
+            }
+            try await supervising(engine) {
+                let containers = try await engine.containers()
+                #expect(containers.count == 2 && engine.orphans(among: containers).isEmpty)
+                let container = try #require(containers.first { $0.name == orphan.text })
+                let process = try #require(ProcessIdentity(pid: Int32(container.processID)))
+                try #require(ProcessIdentity(pid: process.parent)).send(signal: SIGKILL)
+                if withItsProcess { process.send(signal: SIGKILL) }
+                try await eventually(within: .seconds(40), "the pod is gone") {
+                    try await engine.containers().map(\.name) == [other.text]
+                }
+                try await eventually("and its process") { !process.isAlive }
+            }
+            let status = try #require(try await engine.pods(of: workload.app).first)
+            #expect(status.isReady && status.restarts == 0)
         }
     }
 

@@ -82,16 +82,41 @@ final class PodSupervisor: Service {
     /// and the clean-up may come late. One call for all pods: podman compares what it lists with what runs.
     private func watchEnds() async throws {
         var known: [String: ContainerStatus] = [:]
-        while true {
-            // No event tells of an end that podman itself has not noticed.
-            try await clock.sleep(for: Self.lookPeriod)
-            do {
-                let now = try await engine.containerStates()
-                if now != known { engine.announceChange() }
-                known = now
-            } catch let error as EngineError {
-                logger.debug("Pods cannot be looked at", metadata: ["error": "\(error)"])
+        var suspects: Set<String> = []
+        try await withThrowingDiscardingTaskGroup { group in
+            while true {
+                // No event tells of an end that podman itself has not noticed.
+                try await clock.sleep(for: Self.lookPeriod)
+                do {
+                    let containers = try await engine.containers()
+                    let now = Dictionary(containers.map { ($0.name, $0.status) }) { first, _ in first }
+                    if now != known { engine.announceChange() }
+                    known = now
+                    let orphans = engine.orphans(among: containers)
+                    // One look may fall into a start or an end.
+                    for container in orphans where suspects.contains(container.id) {
+                        group.addTask { try await self.removeOrphan(container) }
+                    }
+                    suspects = Set(orphans.map(\.id)).subtracting(suspects)
+                } catch let error as EngineError {
+                    logger.debug("Pods cannot be looked at", metadata: ["error": "\(error)"])
+                }
             }
+        }
+    }
+
+    /// Removes a pod whose monitor was killed, so that the app gets another one: nobody reads what its process writes,
+    /// which fails as soon as it writes something, and podman 4.3 never learns how it ends.
+    private func removeOrphan(_ container: ContainerSummary) async throws {
+        guard let labels = PodLabels(container.allLabels), !engine.isLeaving(labels.pod) else { return }
+        logger.warning("Removing a pod whose monitor was killed", metadata: ["pod": "\(labels.pod)"])
+        do {
+            try await engine.remove(labels.pod, grace: labels.gracePeriod)
+            engine.announceChange()
+        } catch let error as EngineError {
+            logger.warning(
+                "A pod without its monitor cannot be removed",
+                metadata: ["pod": "\(labels.pod)", "error": "\(error)"])
         }
     }
 

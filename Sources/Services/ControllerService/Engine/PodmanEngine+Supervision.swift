@@ -1,3 +1,4 @@
+import CommandRunner
 import FoundationEssentials
 import PodmanClient
 
@@ -37,12 +38,9 @@ extension PodmanEngine {
         return ended
     }
 
-    /// The state of each pod's container, asked for with a single call.
-    func containerStates() async throws -> [String: ContainerStatus] {
-        try await translatingErrors {
-            let containers = try await podman.listContainers(labels: [PodLabels.heritage])
-            return Dictionary(containers.map { ($0.name, $0.status) }) { first, _ in first }
-        }
+    /// The container of each pod, asked for with a single call.
+    func containers() async throws -> [ContainerSummary] {
+        try await translatingErrors { try await podman.listContainers(labels: [PodLabels.heritage]) }
     }
 
     /// Pods whose process runs, with what is remembered of them.
@@ -76,5 +74,20 @@ extension PodmanEngine {
             if let changed = attributes[.modificationDate] as? Date { latest = max(latest, changed) }
         }
         return latest
+    }
+}
+
+extension PodmanEngine {
+    /// Containers that count as running without a monitor (conmon, the parent of their process), which reads what the
+    /// process writes and tells podman of its end.
+    ///
+    /// None where podman numbers processes otherwise than this process does.
+    func orphans(among containers: [ContainerSummary]) -> [ContainerSummary] {
+        let running = containers.filter { $0.status == .running }
+        guard !running.isEmpty, ProcessIdentity(listeningOn: podman.socket)?.sharesProcessNumbers == true else { return [] }
+        return running.filter { container in
+            guard let process = ProcessIdentity(pid: Int32(clamping: container.processID)) else { return true }
+            return ProcessIdentity(pid: process.parent)?.arguments.contains(container.id) != true
+        }
     }
 }

@@ -23,3 +23,6 @@ int syscalls_spawn_in_directory(posix_spawn_file_actions_t *actions, const char 
 int syscalls_clock_is_synchronised(void);
 /// Reads what is in the page cache, without waiting for the disk; -1 with EAGAIN when nothing is.
 ssize_t syscalls_read_loaded(int descriptor, void *buffer, size_t count, off_t offset);
+/// The process that listens on a unix socket, numbered as this process sees it (unix(7), SO_PEERCRED); 0 when it is in
+/// another process namespace, -1 and errno on failure.
+pid_t syscalls_listening_process(const char *path);
