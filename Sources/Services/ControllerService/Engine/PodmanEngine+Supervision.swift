@@ -84,7 +84,9 @@ extension PodmanEngine {
     /// None where podman numbers processes otherwise than this process does.
     func orphans(among containers: [ContainerSummary]) -> [ContainerSummary] {
         let running = containers.filter { $0.status == .running }
-        guard !running.isEmpty, ProcessIdentity(listeningOn: podman.socket)?.sharesProcessNumbers == true else { return [] }
+        guard !running.isEmpty, ProcessIdentity(listeningOn: podman.socket)?.sharesProcessNumbers == true else {
+            return []
+        }
         return running.filter { container in
             guard let process = ProcessIdentity(pid: Int32(clamping: container.processID)) else { return true }
             return ProcessIdentity(pid: process.parent)?.arguments.contains(container.id) != true
