@@ -5,35 +5,48 @@ import FoundationEssentials
 /// The documents are flat and machine-made: elements are found by their tags, text is unescaped, nothing else is
 /// interpreted. Attributes other than namespaces do not occur.
 struct S3Reply: Sendable {
-    private let text: Substring
+    private let bytes: ArraySlice<UInt8>
 
     init(_ bytes: [UInt8]) {
-        text = String(decoding: bytes, as: UTF8.self)[...]
+        self.bytes = bytes[...]
     }
 
-    private init(_ text: Substring) {
-        self.text = text
+    private init(_ bytes: ArraySlice<UInt8>) {
+        self.bytes = bytes
     }
 
     /// The text of the first element of a name.
     func value(_ name: String) -> String? {
-        elements(name, limit: 1).first.map { Self.unescape($0.text) }
+        elements(name, limit: 1).first.map { Self.unescape(Substring(decoding: $0.bytes, as: UTF8.self)) }
     }
 
     /// The elements of a name, to look into.
     func elements(_ name: String, limit: Int = .max) -> [S3Reply] {
+        let (open, close) = (Array("<\(name)>".utf8), Array("</\(name)>".utf8))
         var found: [S3Reply] = []
-        var rest = text
-        while found.count < limit, let open = rest.firstRange(of: "<\(name)>") {
-            guard let close = rest[open.upperBound...].firstRange(of: "</\(name)>") else { break }
-            found.append(S3Reply(rest[open.upperBound..<close.lowerBound]))
-            rest = rest[close.upperBound...]
+        var rest = bytes
+        while found.count < limit, let start = Self.position(of: open, in: rest) {
+            rest = rest[(start + open.count)...]
+            guard let end = Self.position(of: close, in: rest) else { break }
+            found.append(S3Reply(rest[..<end]))
+            rest = rest[(end + close.count)...]
         }
         return found
     }
 
+    /// By bytes: a listing has thousands of elements, and text is compared by characters.
+    private static func position(of tag: [UInt8], in bytes: ArraySlice<UInt8>) -> Int? {
+        var rest = bytes
+        while let start = rest.firstIndex(of: UInt8(ascii: "<")) {
+            rest = rest[start...]
+            if rest.starts(with: tag) { return start }
+            rest = rest.dropFirst()
+        }
+        return nil
+    }
+
     private static func unescape(_ text: Substring) -> String {
-        guard text.contains("&") else { return String(text) }
+        guard text.utf8.contains(UInt8(ascii: "&")) else { return String(text) }
         var result = ""
         var rest = text
         while let start = rest.firstIndex(of: "&") {
@@ -68,9 +81,9 @@ struct S3Reply: Sendable {
 
     /// The time of a listing's `LastModified`, with or without fractions.
     static func date(ofListing text: String) -> Date? {
-        // Two spellings exist; what is neither has no date.
-        (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
-            ?? (try? Date(text, strategy: .iso8601))
+        let style = Date.ISO8601FormatStyle(includingFractionalSeconds: text.utf8.contains(UInt8(ascii: ".")))
+        // What is no time in either spelling has no date.
+        return try? Date(text, strategy: style)
     }
 
     /// The time of a `Last-Modified` field, `Wed, 12 Oct 2009 17:50:00 GMT`.
