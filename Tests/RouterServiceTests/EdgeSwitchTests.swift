@@ -50,6 +50,7 @@ import Testing
             try await EdgeFixture.with { edge in
                 try await edge.serve("shop.edge.localhost", version: 1, ports: [full.port])
                 async let answer = edge.send("shop.edge.localhost", method: method)
+                // The request must be waiting for the full one; nothing tells of a connection that is not accepted.
                 try await Task.sleep(for: .milliseconds(500))
                 try await edge.serve("shop.edge.localhost", version: 2, ports: ports)
                 #expect(try await answer.text.hasPrefix("new"))
@@ -68,6 +69,7 @@ import Testing
             // Two short tries and one of the whole time.
             #expect((4.5...8).contains((ContinuousClock.now - began) / .seconds(1)))
             async let late = edge.send("shop.edge.localhost")
+            // It must be waiting by then; nothing tells of a connection that is not accepted.
             try await Task.sleep(for: .milliseconds(500))
             try await edge.table.apply(RoutingTable(version: 2, hosts: []))
             #expect(try await late.status == 504)
