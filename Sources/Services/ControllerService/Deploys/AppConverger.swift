@@ -48,7 +48,19 @@ struct AppConverger: Sendable {
         let run = try await buildRun(of: deployment)
         let progress = DeployProgress(pool: pool, run: run)
         let rollout = rollout(fence)
-        var draining: Rollout.Draining?
+        let done = try await rollOut(deployment, of: app, by: rollout, progress: progress)
+        // Whoever hears of the outcome finds the instances as they are now.
+        try await record(app)
+        guard let (structure, draining) = done else { return }
+        // Told before the old processes are stopped: they may take their time, the new ones serve.
+        try await succeed(deployment, app: app, structure: structure, progress: progress)
+        try await stop(draining, rollout, app)
+    }
+
+    /// Brings up what the deployment wants, and says so when that fails or is not wanted any more: then nil.
+    private func rollOut(
+        _ deployment: Deployment, of app: App, by rollout: Rollout, progress: DeployProgress
+    ) async throws -> (structure: Structure, draining: Rollout.Draining)? {
         do {
             let plan = try await plans.plan(for: deployment.release, of: app)
             let structure = app.structure.merged(with: BuildOffer(plan.build.content).ptypes)
@@ -59,9 +71,7 @@ struct AppConverger: Sendable {
                 app: app, targets: targets, obsolete: try await obsolete(app, structure),
                 deletions: try await deletions(app), progress: progress, credentials: try await credentials(app.id))
             order.superseded = { try await awaitSuperseded(deployment) }
-            draining = try await rollout.run(order)
-            // Told before the old processes are stopped: they may take their time, the new ones serve.
-            try await succeed(deployment, app: app, structure: structure, progress: progress)
+            return (structure, try await rollout.run(order))
         } catch let error as EngineError where error.code != .unavailable && error.code != .fenced {
             try await progress.lines("health", Array(error.lines.suffix(20)))
             try await crash(deployment, app: app, error.message, progress: progress)
@@ -71,16 +81,18 @@ struct AppConverger: Sendable {
         } catch let error as InvalidValue {
             try await crash(deployment, app: app, error.message, progress: progress)
         }
-        try await settle(draining, rollout, app)
+        return nil
     }
 
-    /// Stops what was replaced, with the instances written down before and after.
-    private func settle(_ draining: Rollout.Draining?, _ rollout: Rollout, _ app: App) async throws {
-        let recorder = PodRecorder(pool: pool, engine: engine, scope: .processes)
-        try await recorder.record(app)
-        guard let draining, !draining.isEmpty else { return }
+    /// Stops what was replaced and writes down what is left.
+    private func stop(_ draining: Rollout.Draining, _ rollout: Rollout, _ app: App) async throws {
+        guard !draining.isEmpty else { return }
         try await rollout.stop(draining)
-        try await recorder.record(app)
+        try await record(app)
+    }
+
+    private func record(_ app: App) async throws {
+        try await PodRecorder(pool: pool, engine: engine, scope: .processes).record(app)
     }
 
     /// Returns when the deployment is not wanted any more.
@@ -163,7 +175,8 @@ struct AppConverger: Sendable {
                 app: app, targets: targets, obsolete: try await undeployed(app, targets),
                 deletions: try await deletions(app), progress: DeployProgress(pool: pool, run: nil),
                 credentials: try await credentials(app.id)))
-        try await settle(draining, rollout, app)
+        try await record(app)
+        try await stop(draining, rollout, app)
     }
 
     private func destroy(_ app: UUID) async throws {

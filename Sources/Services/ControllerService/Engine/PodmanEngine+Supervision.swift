@@ -20,9 +20,8 @@ struct EndedPod: Sendable {
 extension PodmanEngine {
     /// Pods without a running process, also those a restart of the machine has stopped.
     func endedPods() async throws -> [EndedPod] {
-        let containers = try await podman.listContainers(labels: [PodLabels.heritage])
         var ended: [EndedPod] = []
-        for container in containers where container.status.hasEnded || container.status == .created {
+        for container in try await containers() where container.status.hasEnded || container.status == .created {
             guard let labels = PodLabels(container.allLabels) else { continue }
             let folder = PodFolder(logDirectory: configuration.logDirectory, labels: labels)
             do {
@@ -45,7 +44,7 @@ extension PodmanEngine {
 
     /// Pods whose process runs, with what is remembered of them.
     func runningPods() async throws -> [(labels: PodLabels, memory: PodFolder.Memory)] {
-        try await podman.listContainers(labels: [PodLabels.heritage]).filter { $0.status == .running }
+        try await containers().filter { $0.status == .running }
             .compactMap { PodLabels($0.allLabels) }
             .map { ($0, PodFolder(logDirectory: configuration.logDirectory, labels: $0).memory()) }
     }
@@ -56,8 +55,7 @@ extension PodmanEngine {
         guard files.fileExists(atPath: configuration.logDirectory) else { return }
         let names = try files.contentsOfDirectory(atPath: configuration.logDirectory)
         guard !names.isEmpty else { return }
-        let containers = try await podman.listContainers(labels: [PodLabels.heritage])
-        let kept = containers.compactMap { PodLabels($0.allLabels) }
+        let kept = try await containers().compactMap { PodLabels($0.allLabels) }
             .map { PodFolder(logDirectory: configuration.logDirectory, labels: $0).path }
         for name in names {
             let path = configuration.logDirectory + "/" + name
@@ -79,11 +77,12 @@ extension PodmanEngine {
 
 extension PodmanEngine {
     /// Containers that count as running without a monitor (conmon, the parent of their process), which reads what the
-    /// process writes and tells podman of its end.
+    /// process writes and tells podman of its end. One that was stopped after its monitor's death counts as stopping
+    /// for ever.
     ///
     /// None where podman numbers processes otherwise than this process does.
     func orphans(among containers: [ContainerSummary]) -> [ContainerSummary] {
-        let running = containers.filter { $0.status == .running }
+        let running = containers.filter { $0.status == .running || $0.status == .stopping }
         guard !running.isEmpty, ProcessIdentity(listeningOn: podman.socket)?.sharesProcessNumbers == true else {
             return []
         }
