@@ -202,12 +202,7 @@ let package = Package(
         shared("ConcurrencyPrimitives", ["CSystemCalls"]),
         tests("ConcurrencyPrimitives"),
         shared("CurlTransfer", ["CLibCurl", "ConcurrencyPrimitives", "PlatformModel", httpTypes, logging]),
-        tests(
-            "CurlTransfer",
-            [
-                "ConcurrencyPrimitives", "ServiceHTTP", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging,
-                nioCore, nioPosix,
-            ]),
+        tests("CurlTransfer", ["ConcurrencyPrimitives", hummingbird, httpTypes, nioCore, nioPosix]),
         shared("ForwardProtocol", [nioCore]),
         tests("ForwardProtocol", [nioCore]),
         shared("MetricsExposition", [coreMetrics]),

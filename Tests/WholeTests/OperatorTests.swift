@@ -60,7 +60,14 @@ extension WholePlatform {
 
             try await killServers(of: platform)
             #expect(master.isAlive)
-            try await platform.up()
+            // The nginx that is left has its own port, and no right to another program's.
+            let http = try platform.port("http")
+            let foreign = try TCPProxy(to: 9)
+            let refusal = try await CommandRunner.run(platform.command(["up", "--http-port", "\(foreign.port)"]))
+            #expect(!refusal.exit.isSuccess)
+            #expect(refusal.text.contains("port \(foreign.port) for http is in use"), "\(refusal.text)")
+            #expect(master.isAlive)
+            try await platform.workflow(["up", "--http-port", "\(http)"])
             #expect(nginx(of: platform) == master)
             try await eventually(within: .seconds(60), "the app serves") { try await app.page() == (200, "one") }
         }

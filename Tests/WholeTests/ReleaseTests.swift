@@ -65,12 +65,14 @@ extension WholePlatform {
 
             // A pod's name is its host name.
             let moody = try #require(try await answers(of: app).min())
-            _ = try await platform.podman.exec(in: moody, command: ["rm", "/ready"])
+            let removed = try await platform.podman.exec(in: moody, command: ["sh", "-c", "rm /ready"])
+            #expect(removed.exitCode == 0)
             try await eventually("the other answers alone") {
                 let answers = try await answers(of: app)
                 return answers.count == 1 && !answers.contains(moody)
             }
-            _ = try await platform.podman.exec(in: moody, command: ["touch", "/ready"])
+            let made = try await platform.podman.exec(in: moody, command: ["sh", "-c", "touch /ready"])
+            #expect(made.exitCode == 0)
             try await eventually("both answer again") { try await answers(of: app).count == 2 }
         }
 
