@@ -34,7 +34,7 @@ struct RegistryFixture: Sendable {
             var logger = Logger(label: "registry")
             logger.logLevel = .critical
             let application = Application(
-                router: makeRegistryRouter(api, HealthRoutes(checks: [])), logger: logger)
+                responder: RegistryResponder(api, HealthRoutes(checks: [])), logger: logger)
             let collector = Collector(storage: storage, rules: rules, budget: budget, logger: logger)
             try await application.test(.router) { client in
                 try await body(

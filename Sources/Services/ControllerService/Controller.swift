@@ -200,7 +200,7 @@ struct Controller: Sendable {
     func makeServer(
         listen: ListenAddress, metrics: PrometheusMetrics?, drain: DrainSignal?,
         onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
-    ) -> HTTPService<ControllerContext> {
+    ) -> some Service {
         let webSockets = features.webSockets
         return HTTPService(
             router: makeRoutes(metrics: metrics, drain: drain).router, listen: listen,

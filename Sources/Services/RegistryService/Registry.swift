@@ -25,7 +25,7 @@ func makeRegistry(
         checks: [ReadinessCheck("storage") { try await storage.check() }], metrics: process.metrics,
         drain: process.drain)
     let http = HTTPService(
-        router: makeRegistryRouter(api, health), listen: configuration.listen,
+        responder: RegistryResponder(api, health), listen: configuration.listen,
         server: try makeServer(configuration), logger: process.logger)
     let expiry = UploadExpiry(storage: storage, age: rules.uploadExpiry, logger: process.logger)
     let collector = Collector(storage: storage, rules: rules, budget: budget, logger: process.logger)
@@ -50,15 +50,6 @@ private func collecting(
             metadata: ["path": "\(path)"])
     }
     return parts
-}
-
-/// The routes of a registry with the middleware around them.
-func makeRegistryRouter(_ api: RegistryAPI, _ health: HealthRoutes) -> Router<RegistryContext> {
-    let router = Router(context: RegistryContext.self)
-    router.add(middleware: AccessLogMiddleware(level: .info))
-    router.add(middleware: api)
-    health.addRoutes(to: router)
-    return router
 }
 
 private func makeAuthenticator(

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// Blocking operations on files and folders by path, with a stated durability.
 ///
@@ -8,6 +9,11 @@ import Glibc
 package struct FileTree: Sendable {
     /// Whether writes and renames are flushed to the disk before a call returns.
     package let isDurable: Bool
+
+    private let changeCount = ChangeCount()
+
+    /// Differs from before when a file may have been placed or removed by these operations meanwhile.
+    package var changes: Int { changeCount.value.load(ordering: .acquiring) }
 
     /// Creates the operations.
     package init(isDurable: Bool) {
@@ -53,6 +59,7 @@ package struct FileTree: Sendable {
     /// files cost hardly more than one. After a crash a file may be there while a later one of the list is not. A
     /// folder that somebody removed because it was still empty is made again.
     package func place(_ placements: [FilePlacement]) throws(FileFailure) {
+        defer { changeCount.increment() }
         do throws(FileFailure) {
             for placement in placements {
                 try makeDirectory(Self.parent(of: placement.path))
@@ -102,6 +109,7 @@ package struct FileTree: Sendable {
     /// Removes a file; tells whether there was one.
     @discardableResult
     package func remove(_ path: String) throws(FileFailure) -> Bool {
+        defer { changeCount.increment() }
         if unlink(path) == 0 {
             try synchronizeDirectory(Self.parent(of: path))
             return true
@@ -175,4 +183,11 @@ package struct FileTree: Sendable {
         guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
+}
+
+/// How often files were placed or removed, for all copies of one tree.
+private final class ChangeCount: Sendable {
+    let value = Atomic(0)
+
+    func increment() { value.add(1, ordering: .acquiringAndReleasing) }
 }

@@ -65,7 +65,7 @@ struct ConformanceRegistry: Sendable {
         var logger = Logger(label: "registry")
         logger.logLevel = .critical
         let application = Application(
-            router: makeRegistryRouter(api, HealthRoutes(checks: [])),
+            responder: RegistryResponder(api, HealthRoutes(checks: [])),
             configuration: .init(address: .hostname("127.0.0.1", port: 0)), logger: logger)
         try await application.test(.live) { server in
             let port = try #require(server.port)

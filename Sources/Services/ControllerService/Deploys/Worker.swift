@@ -8,6 +8,7 @@ import OpenSSLCrypto
 import PlatformModel
 import Postgres
 import ServiceHTTP
+import ServiceLifecycle
 import ServiceRuntime
 import TaskOutbox
 import TaskQueue
@@ -129,7 +130,7 @@ private func makeImages(_ configuration: ControllerConfiguration, _ client: HTTP
 private func makeWorkerHealth(
     _ configuration: ControllerConfiguration, _ database: PostgresPool, _ connection: AMQPConnection,
     _ process: ServiceProcess
-) -> HTTPService<BasicRequestContext> {
+) -> some Service {
     let router = Router()
     HealthRoutes(
         checks: [

@@ -21,10 +21,8 @@ struct RegistryLimits: Sendable {
 /// The OCI Distribution API over the registry's storage.
 ///
 /// Every path below `/v2` comes here: it is read, authorized by the one policy table, and handed to the handler of its
-/// resource. As middleware, because names of repositories have slashes, which routes cannot tell apart.
-struct RegistryAPI: RouterMiddleware {
-    typealias Context = RegistryContext
-
+/// resource.
+struct RegistryAPI: Sendable {
     let storage: any RegistryStorage
     let budget: BudgetLedger
     let authenticator: any Authenticator
@@ -34,19 +32,14 @@ struct RegistryAPI: RouterMiddleware {
     var sendsFiles = false
     let metrics = RegistryMetrics()
 
-    func handle(
-        _ request: Request, context: RegistryContext, next: (Request, RegistryContext) async throws -> Response
-    ) async throws -> Response {
-        let path = request.uri.path
-        guard path == "/v2" || path.hasPrefix("/v2/") else { return try await next(request, context) }
-        return try await answer(request, context)
-    }
+    private let resources = KnownResources()
 
-    private func answer(_ request: Request, _ context: RegistryContext) async throws -> Response {
+    /// - Throws: ``RegistryError``, which renders itself.
+    func answer(_ request: Request, to path: String, _ context: RegistryContext) async throws -> Response {
         let start = ContinuousClock.now
         var label = "none"
         do {
-            let resource = try RegistryResource(path: request.uri.path)
+            let resource = try resources.resource(at: path)
             label = resource.label
             var response = try await handle(request, resource, context)
             response.headers[.dockerAPIVersion] = "registry/2.0"
@@ -67,7 +60,7 @@ struct RegistryAPI: RouterMiddleware {
         } catch {
             context.logger.error(
                 "Request failed unexpectedly",
-                metadata: ["error": "\(String(reflecting: error))", "path": "\(request.uri.path)"])
+                metadata: ["error": "\(String(reflecting: error))", "path": "\(path)"])
             count(label, request, .internalServerError, start)
             throw RegistryError(
                 .unknown, "The registry failed. Give the operator this request id: \(context.id)",

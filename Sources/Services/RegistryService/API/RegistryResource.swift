@@ -1,6 +1,7 @@
 import HTTPTypes
 import OCIRegistry
 import PlatformModel
+import Synchronization
 
 /// A tag or a digest, as manifests are addressed.
 enum ManifestReference: Hashable, Sendable {
@@ -129,5 +130,27 @@ enum RegistryResource: Hashable, Sendable {
         case .invalidTag: .tagInvalid
         default: .nameInvalid
         }
+    }
+}
+
+/// What the paths asked for lately name. Popular ones are asked for again and again, and taking a path apart costs as
+/// much as a tenth of answering it.
+final class KnownResources: Sendable {
+    private static let limit = 1024
+
+    private let known = Mutex<[String: RegistryResource]>([:])
+
+    func resource(at path: String) throws(RegistryError) -> RegistryResource {
+        if let resource = known.withLock({ $0[path] }) { return resource }
+        let resource = try RegistryResource(path: path)
+        switch resource {
+        case .blob, .manifest, .tags:
+            known.withLock { known in
+                if known.count >= Self.limit { known = [:] }
+                known[path] = resource
+            }
+        default: break
+        }
+        return resource
     }
 }

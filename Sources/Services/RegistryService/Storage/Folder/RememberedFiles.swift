@@ -4,12 +4,29 @@ import Synchronization
 
 /// What small files said when they were read last, as long as they are the same files.
 ///
-/// A file is asked for its identity, length and time at each use. It is remembered only when its last change is older
-/// than the grain of the clock that dates changes, so that any later change shows.
+/// A file is remembered only when its last change is older than the grain of the clock that dates changes, so that any
+/// later change shows.
 final class RememberedFiles<Value: Sendable>: Sendable {
+    /// When a file was last seen to be the one remembered.
+    private struct Look {
+        /// How long a file is not asked again unless the tree has changed: what others change shows that much later.
+        private static var trust: Duration { .milliseconds(10) }
+
+        let moment: ContinuousClock.Instant
+        let changes: Int
+
+        init(_ files: FileTree) {
+            changes = files.changes
+            moment = .now
+        }
+
+        func covers(_ later: Look) -> Bool { changes == later.changes && later.moment - moment < Self.trust }
+    }
+
     private struct Entry {
         let status: FileStatus
         let value: Value
+        var look: Look?
     }
 
     private static var grain: TimeInterval { 0.1 }
@@ -22,13 +39,15 @@ final class RememberedFiles<Value: Sendable>: Sendable {
 
     /// What a file or folder says; nil when it is missing or says nothing. Blocking.
     ///
+    /// Asks the file for its identity, length and time at each use.
     /// - Parameters:
     ///   - isKept: whether a value is small enough to be remembered.
     func value(
         at path: String, _ files: FileTree, isKept: (Value) -> Bool = { _ in true }, read: () throws -> Value?
     ) throws -> Value? {
         guard let status = try files.status(path) else { return nil }
-        if let value = recall(path, status) { return value }
+        let known = entries.withLock { $0[path] }
+        if let known, known.status == status { return known.value }
         guard let value = try read() else { return nil }
         if isKept(value) { remember(value, path, status) }
         return value
@@ -45,16 +64,16 @@ final class RememberedFiles<Value: Sendable>: Sendable {
 
     /// What a file or folder says, if it was read before and is the same now; nil when it has to be read.
     ///
-    /// Looks at nothing but the status of a file that was used lately, which does not wait for the disk.
+    /// Looks at nothing but the status of a file that was used lately, which does not wait for the disk, and not even
+    /// at that when it did so a moment ago.
     func recall(_ path: String, _ files: FileTree) throws -> Value? {
-        guard entries.withLock({ $0[path] != nil }), let status = try files.status(path) else { return nil }
-        return recall(path, status)
-    }
-
-    private func recall(_ path: String, _ status: FileStatus) -> Value? {
+        let look = Look(files)
+        guard let known = entries.withLock({ $0[path] }) else { return nil }
+        if known.look?.covers(look) == true { return known.value }
+        guard try files.status(path) == known.status else { return nil }
         entries.withLock { entries in
-            guard let entry = entries[path], entry.status == status else { return nil }
-            return entry.value
+            if entries[path]?.status == known.status { entries[path]?.look = look }
         }
+        return known.value
     }
 }
