@@ -140,14 +140,16 @@ struct Installation: Sendable {
         try await workflow(["down", "--remove", "--yes"])
     }
 
-    /// What of it is still on the machine: processes by their arguments or environment, mounts, its directory.
+    /// What of it is still on the machine: processes by their arguments or environment, mounts, containers on their
+    /// runtime's record, its directory.
     func remains() throws -> [String] {
         let processes = ProcessIdentity.all().filter { process in
             process.pid != getpid() && (process.arguments + process.environment).contains { $0.contains(root) }
         }
         let mounts = try String(contentsOfFile: "/proc/self/mounts", encoding: .utf8).split(separator: "\n")
             .filter { $0.contains(root) }
+        let containers = OCIRuntime.all.flatMap { $0.containers(below: root) }.map { "container \($0.id)" }
         return processes.map { "\($0.pid) \($0.arguments.joined(separator: " "))" } + mounts.map(String.init)
-            + (FileManager.default.fileExists(atPath: root) ? [root] : [])
+            + containers + (FileManager.default.fileExists(atPath: root) ? [root] : [])
     }
 }

@@ -57,7 +57,8 @@ struct Leftovers: Sendable {
             .filter { $0.arguments.first?.hasPrefix("nginx: worker") == true }
     }
 
-    /// Ends them all: containers' processes at once, the others with a chance to tidy up.
+    /// Ends them all: containers' processes at once, the others with a chance to tidy up; then takes containers whose
+    /// process is gone off their runtime's record.
     /// - Returns: the names of the programs that were stopped.
     func stopAll(patience: Duration = .seconds(10)) async throws -> [String] {
         let found = find()
@@ -71,7 +72,18 @@ struct Leftovers: Sendable {
             }
             try await group.waitForAll()
         }
+        try await forgetEndedContainers()
         return named.map(\.name).sorted()
+    }
+
+    /// podman does so for those whose monitor lives.
+    private func forgetEndedContainers() async throws {
+        for runtime in OCIRuntime.all {
+            for container in runtime.containers(below: state.root)
+            where ProcessIdentity(pid: container.processID) == nil {
+                _ = try await runtime.delete(container, force: false)
+            }
+        }
     }
 
     private func isOurs(_ process: ProcessIdentity) -> Bool {
