@@ -133,8 +133,8 @@ enum RegistryResource: Hashable, Sendable {
     }
 }
 
-/// What the paths asked for lately name. Popular ones are asked for again and again, and taking a path apart costs as
-/// much as a tenth of answering it.
+/// What the paths asked for lately name. Popular ones are asked for again and again, and taking a path apart costs a
+/// twentieth of answering it.
 final class KnownResources: Sendable {
     private static let limit = 1024
 
