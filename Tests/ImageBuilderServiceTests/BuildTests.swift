@@ -85,7 +85,7 @@ struct BuildTests {
             #expect(build.exit == .code(143))
             #expect(build.lines.contains("first"))
             #expect(build.result == nil && build.failure == nil)
-            let leftovers = try await leftoversOfAnEndedBuildah(host)
+            let leftovers = try await host.leftovers()
             #expect(leftovers == [])
         }
     }
@@ -100,14 +100,9 @@ struct BuildTests {
             #expect(build.exit == .code(1))
             #expect(build.failure?.reason == "The build took longer than 4 seconds and was stopped.")
             #expect(build.failure?.hint?.isEmpty == false)
-            let leftovers = try await leftoversOfAnEndedBuildah(host)
+            let leftovers = try await host.leftovers()
             #expect(leftovers == [])
         }
-    }
-
-    /// A buildah that is ended may leave the step's state at its runtime, which the builder removes after every build.
-    private func leftoversOfAnEndedBuildah(_ host: BuildHost) async throws -> [String] {
-        try await host.leftovers().filter { !$0.hasPrefix("step ") }
     }
 
     @Test(arguments: [

@@ -1,4 +1,5 @@
 import CSystemCalls
+import CommandRunner
 import ConcurrencyPrimitives
 import FoundationEssentials
 import Glibc
@@ -69,7 +70,22 @@ package enum ImageBuilder {
             group.cancelAll()
             // The build ends its child processes before it returns.
             await group.waitForAll()
+            await endSteps(of: build)
             return first
+        }
+    }
+
+    /// A buildah that is ended may leave its step at the container runtime, in a container of its own.
+    private static func endSteps(of build: ImageBuild) async {
+        for runtime in OCIRuntime.all {
+            for step in runtime.containers(below: build.job.workDirectory) {
+                do {
+                    _ = try await runtime.delete(step, force: true)
+                } catch {
+                    // The builder looks for abandoned steps as well.
+                    report("step \(step.id) could not be ended: \(error)")
+                }
+            }
         }
     }
 

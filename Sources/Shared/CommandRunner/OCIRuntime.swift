@@ -7,8 +7,8 @@ import FoundationEssentials
 package struct OCIRuntime: Sendable {
     /// The runtimes podman and buildah use on Debian.
     package static let all = [
-        OCIRuntime(program: "runc", folder: "/run/runc", file: "state.json", processMember: "init_process_pid"),
-        OCIRuntime(program: "crun", folder: "/run/crun", file: "status", processMember: "pid"),
+        OCIRuntime(program: "runc", folder: "/run/runc", file: "state.json"),
+        OCIRuntime(program: "crun", folder: "/run/crun", file: "status"),
     ]
 
     /// A container the runtime has on record.
@@ -21,7 +21,6 @@ package struct OCIRuntime: Sendable {
     package let program: String
     private let folder: String
     private let file: String
-    private let processMember: String
 
     /// The containers whose bundle or root is below a folder.
     package func containers(below place: String) -> [Container] {
@@ -36,8 +35,7 @@ package struct OCIRuntime: Sendable {
             do {
                 let record = try Data(contentsOf: URL(filePath: "\(folder)/\(id)/\(file)"))
                 guard String(decoding: record, as: UTF8.self).contains("\(place)/") else { return nil }
-                let members = try JSONDecoder().decode([String: Member].self, from: record)
-                return Container(id: id, processID: members[processMember]?.number ?? 0)
+                return Container(id: id, processID: try JSONDecoder().decode(Record.self, from: record).processID)
             } catch {
                 // It was deleted meanwhile, or is no record of a container.
                 return nil
@@ -55,12 +53,16 @@ package struct OCIRuntime: Sendable {
                 deadline: .seconds(20)))
     }
 
-    /// Any value, of which only whole numbers count.
-    private struct Member: Decodable {
-        let number: Int32?
-
-        init(from decoder: any Decoder) throws {
-            number = try? decoder.singleValueContainer().decode(Int32.self)
+    /// What is wanted of a record of either runtime.
+    private struct Record: Decodable {
+        private enum CodingKeys: String, CodingKey {
+            case runc = "init_process_pid"
+            case crun = "pid"
         }
+
+        private let runc: Int32?
+        private let crun: Int32?
+
+        var processID: Int32 { runc ?? crun ?? 0 }
     }
 }
