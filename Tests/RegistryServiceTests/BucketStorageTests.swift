@@ -15,19 +15,24 @@ struct BucketStorageTests {
     private let name: RepositoryName
     private let first: BucketStorage
     private let second: BucketStorage
+    /// A third one, whose entries may be condemned after two seconds, and are relied on for one second then.
+    private let impatient: BucketStorage
+    private static let shortGrace = Duration.seconds(4)
 
     init() async throws {
         name = try RepositoryName("shop/shop")
         let url = try TestEnvironment.required(TestEnvironment.s3URL, "WORKFLOW_TEST_S3_URL")
         let parts = url.split(separator: "?", maxSplits: 1)
         let own = "\(parts[0])/\(SecureRandom.hex(8))?\(parts[1])"
-        func replica() async throws -> BucketStorage {
+        func replica(grace: Duration = .seconds(3600)) async throws -> BucketStorage {
             BucketStorage(
                 store: try await S3ObjectStore.open(
-                    url: own, accessKey: TestEnvironment.s3AccessKey, secretKey: Secret(TestEnvironment.s3SecretKey)))
+                    url: own, accessKey: TestEnvironment.s3AccessKey, secretKey: Secret(TestEnvironment.s3SecretKey)),
+                grace: grace)
         }
         first = try await replica()
         second = try await replica()
+        impatient = try await replica(grace: Self.shortGrace)
     }
 
     private func push(_ content: [UInt8], by storage: BucketStorage) async throws -> ImageDigest {
@@ -80,6 +85,54 @@ struct BucketStorageTests {
         #expect(try await second.blobSize(digest, in: name) == nil)
         #expect(try await first.blobSize(digest, in: copy) == 5)
         #expect(try await first.catalog() == [copy, name])
+    }
+
+    @Test(arguments: [BlobUse.finding, .reading])
+    func aReplicaSeesWhatBecameOfABlobItFoundBefore(_ use: BlobUse) async throws {
+        let digest = try await push(Array("layer".utf8), by: first)
+        for _ in 0..<2 {
+            guard case .found = try await second.openBlob(digest, in: name, for: use) else {
+                Issue.record("the blob is not visible")
+                return
+            }
+        }
+        #expect(try await first.removeBlob(digest, from: name))
+        guard case .unknown = try await second.openBlob(digest, in: name, for: use) else {
+            Issue.record("the blob is still visible")
+            return
+        }
+        _ = try await push(Array("layer".utf8), by: first)
+        guard case .found = try await second.openBlob(digest, in: name, for: use) else {
+            Issue.record("the blob is not visible again")
+            return
+        }
+    }
+
+    /// A remembered entry tells nothing of its mark, so an old one is looked at together with it.
+    @Test func anEntryFoundBeforeIsMadeYoungUnlessItIsAboutToGo() async throws {
+        let digest = try await push(Array("layer".utf8), by: impatient)
+        func entry() async throws -> ObjectEntry { try #require(try await first.links(digest, in: name).first) }
+        func isFound() async throws -> Bool {
+            guard case .found = try await impatient.openBlob(digest, in: name, for: .finding) else { return false }
+            return true
+        }
+        let pushed = try await entry()
+        #expect(try await isFound())
+        try await Task.sleep(for: .seconds(2))
+        #expect(try await isFound())
+        let found = try await entry()
+        #expect(found.name == pushed.name && found.listed > pushed.listed)
+
+        try await Task.sleep(for: .seconds(1))
+        let mark = first.layout.links(digest, in: name) + found.name + BucketLayout.condemned
+        try await first.objects.mark(mark)
+        try await Task.sleep(for: Self.shortGrace / 2)
+        #expect(try await entry().condemned != nil)
+        #expect(try await !isFound())
+        guard case .found = try await impatient.openBlob(digest, in: name, for: .reading) else {
+            Issue.record("what is about to go is not read any more")
+            return
+        }
     }
 
     @Test func truncatedContentIsNeverServed() async throws {

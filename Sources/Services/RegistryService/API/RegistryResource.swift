@@ -1,7 +1,6 @@
 import HTTPTypes
 import OCIRegistry
 import PlatformModel
-import Synchronization
 
 /// A tag or a digest, as manifests are addressed.
 enum ManifestReference: Hashable, Sendable {
@@ -136,19 +135,13 @@ enum RegistryResource: Hashable, Sendable {
 /// What the paths asked for lately name. Popular ones are asked for again and again, and taking a path apart costs a
 /// twentieth of answering it.
 final class KnownResources: Sendable {
-    private static let limit = 1024
-
-    private let known = Mutex<[String: RegistryResource]>([:])
+    private let known = BoundedCache<String, RegistryResource>(limit: 1024)
 
     func resource(at path: String) throws(RegistryError) -> RegistryResource {
-        if let resource = known.withLock({ $0[path] }) { return resource }
+        if let resource = known[path] { return resource }
         let resource = try RegistryResource(path: path)
         switch resource {
-        case .blob, .manifest, .tags:
-            known.withLock { known in
-                if known.count >= Self.limit { known = [:] }
-                known[path] = resource
-            }
+        case .blob, .manifest, .tags: known[path] = resource
         default: break
         }
         return resource

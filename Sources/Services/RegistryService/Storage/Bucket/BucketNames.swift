@@ -1,7 +1,6 @@
 import ConcurrencyPrimitives
 import OCIRegistry
 import ObjectStorage
-import Synchronization
 
 /// The entries of the catalog, as they were listed.
 struct BucketNames: Sendable {
@@ -28,10 +27,8 @@ struct BucketNames: Sendable {
 
 /// When this replica last saw that a repository stays in the catalog, one look at a name at a time.
 final class RepositoryRegistrations: Sendable {
-    private static let limit = 100_000
-
     private let turns = KeyedQueue<RepositoryName>()
-    private let seen = Mutex<[RepositoryName: ContinuousClock.Instant]>([:])
+    private let seen = BoundedCache<RepositoryName, ContinuousClock.Instant>()
 
     /// Runs `look` unless a look ended well that began at most `age` ago.
     func renew(
@@ -42,15 +39,12 @@ final class RepositoryRegistrations: Sendable {
             guard !isFresh(name, age) else { return }
             let start = ContinuousClock.now
             try await look()
-            seen.withLock { seen in
-                if seen.count >= Self.limit { seen = [:] }
-                seen[name] = start
-            }
+            seen[name] = start
         }
     }
 
     private func isFresh(_ name: RepositoryName, _ age: Duration) -> Bool {
-        seen.withLock { $0[name].map { ContinuousClock.now - $0 < age } ?? false }
+        seen[name].map { ContinuousClock.now - $0 < age } ?? false
     }
 }
 

@@ -38,6 +38,9 @@ struct BucketObjects: Sendable {
 
     func size(_ key: String) async throws -> Int? { try await store.head(try ObjectKey(key))?.size }
 
+    /// When an object was written, to the second; nil when there is none.
+    func modified(_ key: String) async throws -> Date? { try await store.head(try ObjectKey(key))?.modified }
+
     /// Everything below a prefix that ends in a slash, in byte order.
     func list(_ prefix: String) async throws -> [Entry] {
         try await store.listAll(prefix: prefix).map {

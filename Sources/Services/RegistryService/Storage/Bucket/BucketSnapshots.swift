@@ -1,7 +1,6 @@
 import FoundationEssentials
 import OCIRegistry
 import ObjectStorage
-import Synchronization
 
 /// The entries of one repository of a bucket, as they were listed.
 struct BucketListing: Sendable {
@@ -86,22 +85,6 @@ struct BucketListing: Sendable {
             let digest = try? ImageDigest(algorithm: algorithm, encoded: parts[2])
         else { return }
         entries[digest, default: []].append(.init(name: parts[3], size: entry.size, modified: entry.modified))
-    }
-}
-
-/// Records of manifests read before, by their objects, which never change.
-final class KnownManifests: Sendable {
-    private static let limit = 100_000
-    private let records = Mutex<[String: ManifestRecord]>([:])
-
-    subscript(object: String) -> ManifestRecord? {
-        get { records.withLock { $0[object] } }
-        set {
-            records.withLock { records in
-                if records.count >= Self.limit { records = [:] }
-                records[object] = newValue
-            }
-        }
     }
 }
 

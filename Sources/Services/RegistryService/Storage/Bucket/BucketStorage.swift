@@ -16,8 +16,11 @@ struct BucketStorage: RegistryStorage {
     /// Whether clients are sent to the service for content.
     let redirects: Bool
     let uploads: BucketUploads
-    let knownManifests = KnownManifests()
+    /// Records of manifests read before, by their objects, which never change.
+    let knownManifests = BoundedCache<String, ManifestRecord>(limit: 100_000)
     let inspection = ObjectInspection()
+    /// The entries by which blobs were found last, by their prefixes; each use asks whether they are still there.
+    let knownLinks = BoundedCache<String, String>()
     let registrations = RepositoryRegistrations()
 
     init(store: S3ObjectStore, redirects: Bool = false, grace: Duration = .seconds(3600)) {

@@ -37,7 +37,7 @@ struct BlobReading: BlobContent {
 
     func write(_ range: Range<Int>, to sink: inout BodySink) async throws {
         content.adviseSequentialReading()
-        let isVerified = storage.verified.contains(digest, content.status)
+        let isVerified = storage.verified[digest] == content.status
         if !isVerified, range != 0..<size { try await verifyOnce() }
         let hash = !isVerified && range == 0..<size ? RunningHash(digest.algorithm) : nil
         switch (sink.files, hash) {
@@ -116,7 +116,7 @@ struct BlobReading: BlobContent {
 
     /// Reads everything once before a part is handed out.
     private func verifyOnce() async throws {
-        guard !storage.verified.contains(digest, content.status) else { return }
+        guard storage.verified[digest] != content.status else { return }
         let hash = RunningHash(digest.algorithm)
         var next = Self.next(0, 0..<size, Self.hashed)
         while !next.isEmpty {
@@ -129,7 +129,7 @@ struct BlobReading: BlobContent {
     /// Remembers that the content is good, or puts it aside.
     private func accept(_ hash: RunningHash) async throws {
         guard hash.digest == digest else { throw await damaged() }
-        storage.verified.insert(digest, content.status)
+        storage.verified[digest] = content.status
     }
 
     /// Puts the content aside, so that it counts as unknown and the next push of it repairs it.
@@ -171,22 +171,6 @@ final class RunningHash: Sendable {
 
     /// The digest of everything so far.
     var digest: ImageDigest { hasher.withLock { $0.digest() } }
-}
-
-/// Content that was found good when it was stored or read whole, and the file it was then.
-final class VerifiedContent: Sendable {
-    private static let limit = 65536
-
-    private let files = Mutex<[ImageDigest: FileStatus]>([:])
-
-    func contains(_ digest: ImageDigest, _ status: FileStatus) -> Bool { files.withLock { $0[digest] == status } }
-
-    func insert(_ digest: ImageDigest, _ status: FileStatus) {
-        files.withLock { files in
-            if files.count >= Self.limit { files = [:] }
-            files[digest] = status
-        }
-    }
 }
 
 extension FolderStorage {

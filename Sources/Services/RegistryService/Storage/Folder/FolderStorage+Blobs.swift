@@ -91,7 +91,7 @@ extension FolderStorage {
                 ]
                 try files.place(placements.compactMap(\.self))
                 // It was hashed on its way in, and is in the page cache now: reading it would prove nothing more.
-                if let status = try content.status(digest) { verified.insert(digest, status) }
+                verified[digest] = try content.status(digest)
             }
             journal.note(digest)
         }

@@ -23,8 +23,8 @@ struct FolderStorage: Sendable {
     let digests = KeyedQueue<ImageDigest>()
     /// Remembers what was linked while a collection runs.
     let journal = LinkJournal()
-    /// What was read whole and found good.
-    let verified = VerifiedContent()
+    /// The files of content when it was stored, or read whole and found good.
+    let verified = BoundedCache<ImageDigest, FileStatus>()
     /// How long something that nothing needs stays.
     let grace: Duration
     private let lock: ProcessLock
