@@ -237,9 +237,11 @@ let package = Package(
             "ServiceHTTP",
             [
                 "MetricsExposition", "PlatformModel", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging,
-                metrics, nioCore,
+                metrics, nioCore, nioHTTPTypes,
             ]),
-        tests("ServiceHTTP", [hummingbird, hummingbirdTesting, "MetricsExposition", httpTypes, nioCore]),
+        tests(
+            "ServiceHTTP",
+            [hummingbird, hummingbirdCore, hummingbirdTesting, "MetricsExposition", httpTypes, nioCore]),
         shared(
             "ServiceRuntime",
             [
@@ -305,7 +307,9 @@ let package = Package(
             path: "Tests/Support/PodmanTestSupport"),
         .target(
             name: "TestSupport",
-            dependencies: ["ConcurrencyPrimitives", "ServiceHTTP", hummingbird, lifecycle, logging, nioCore],
+            dependencies: [
+                "ConcurrencyPrimitives", "ServiceHTTP", hummingbird, hummingbirdCore, lifecycle, logging, nioCore,
+            ],
             path: "Tests/Support/TestSupport"),
         .target(
             name: "WebSocketTestSupport",

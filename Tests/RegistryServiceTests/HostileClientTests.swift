@@ -23,8 +23,9 @@ struct HostileClientTests {
     }
 
     /// A body behind the answer to a HEAD would be taken for the answer to the next request of the connection.
-    @Test func answersToHeadHaveNoBody() async throws {
-        try await Self.withRegistry { registry, port in
+    @Test(arguments: ["info", "warning"])
+    func answersToHeadHaveNoBody(_ logLevel: String) async throws {
+        try await Self.withRegistry(["LOG_LEVEL": logLevel]) { registry, port in
             let content = Array("content".utf8)
             let digest = ImageDigest(of: content)
             let pushed = try await registry.send(
@@ -41,12 +42,12 @@ struct HostileClientTests {
                 ("/v2/a/referrers/\(missing)", 200), ("/v2/a/blobs/uploads/", 405),
             ] {
                 try connection.send("HEAD \(path) HTTP/1.1\r\nHost: x\r\n\r\n")
-                let head = try connection.receive(through: "\r\n\r\n")
+                let head = try await connection.receive(through: "\r\n\r\n")
                 #expect(head.hasPrefix("HTTP/1.1 \(status) "), "\(path): \(head)")
                 #expect(head.components(separatedBy: "\r\n\r\n").count == 2, "\(path): \(head)")
                 // The next answer begins where the last one ended.
                 try connection.send("GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
-                #expect(try connection.receive(through: "\r\n\r\n{}").hasPrefix("HTTP/1.1 200 "), "\(path)")
+                #expect(try await connection.receive(through: "\r\n\r\n{}").hasPrefix("HTTP/1.1 200 "), "\(path)")
             }
         }
     }
@@ -81,8 +82,8 @@ struct HostileClientTests {
             #expect(reply.status == 200)
             for connection in slow {
                 // Some are told that the upload is in use; all are ended.
-                var bytes = try connection.receive()
-                while !bytes.isEmpty { bytes = try connection.receive() }
+                var bytes = try await connection.receive()
+                while !bytes.isEmpty { bytes = try await connection.receive() }
             }
             try await eventually("the upload is free again, with what it got") {
                 let status = try await registry.send(

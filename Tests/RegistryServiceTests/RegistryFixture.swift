@@ -19,6 +19,7 @@ struct RegistryFixture: Sendable {
     let storage: FolderStorage
     let root: String
     let collector: Collector
+    let api: RegistryAPI
 
     static func run(
         authenticator: any Authenticator = OpenAccess(), limits: RegistryLimits = RegistryLimits(),
@@ -38,7 +39,7 @@ struct RegistryFixture: Sendable {
             let collector = Collector(storage: storage, rules: rules, budget: budget, logger: logger)
             try await application.test(.router) { client in
                 try await body(
-                    RegistryFixture(client: client, storage: storage, root: root, collector: collector))
+                    RegistryFixture(client: client, storage: storage, root: root, collector: collector, api: api))
             }
         }
     }

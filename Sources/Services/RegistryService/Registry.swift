@@ -26,7 +26,9 @@ func makeRegistry(
         drain: process.drain)
     let http = HTTPService(
         responder: RegistryResponder(api, health), listen: configuration.listen,
-        server: try makeServer(configuration), logger: process.logger)
+        // A line of the log costs more than is saved, so that logged requests all go one way.
+        server: try makeServer(configuration, atOnce: process.logger.logLevel > .info ? api.answerAtOnce : nil),
+        logger: process.logger)
     let expiry = UploadExpiry(storage: storage, age: rules.uploadExpiry, logger: process.logger)
     let collector = Collector(storage: storage, rules: rules, budget: budget, logger: process.logger)
     return [.init("uploads", expiry)] + collecting(collector, configuration) + [.init("http", http)]
@@ -74,10 +76,12 @@ private func readText(_ path: String, for key: String) throws -> String {
     }
 }
 
-private func makeServer(_ configuration: RegistryConfiguration) throws -> HTTPServerBuilder {
+private func makeServer(
+    _ configuration: RegistryConfiguration, atOnce: ImmediateAnswer.Source?
+) throws -> HTTPServerBuilder {
     // Ends connections that send a request's head or body too slowly to ever end.
     let plain = HTTPServerBuilder.plain(
-        idleTimeout: TimeAmount(configuration.idleTimeout), runsOnEventLoop: true)
+        idleTimeout: TimeAmount(configuration.idleTimeout), runsOnEventLoop: true, atOnce: atOnce)
     guard let files = configuration.tls else { return plain }
     do {
         return try .tls(

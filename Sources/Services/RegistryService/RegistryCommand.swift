@@ -11,8 +11,8 @@ package enum RegistryCommand {
     package static func run(_ arguments: [String]) async -> Never {
         switch arguments {
         case [], ["serve"]:
-            // A loop reads from all its connections before it answers any. With two for each core the kernel divides
-            // the turns more finely: a small pull among 50 takes a sixth less time; with four it takes longer again.
+            // A loop reads from all its connections before it answers most of them. With two for each core the kernel
+            // divides the turns more finely: 50 clients wait a fifth less; with four they wait longer again.
             NIOSingletons.groupLoopCountSuggestion = 2 * System.coreCount
             await ServiceProcess.run(name: "registry") { reader, process in
                 let configuration = RegistryConfiguration(reader: &reader)

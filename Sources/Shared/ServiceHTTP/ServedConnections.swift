@@ -10,12 +10,16 @@ import Synchronization
 package struct ServedConnections<Base: ServerChildChannel>: ServerChildChannel {
     private let base: Base
     private let runsOnEventLoop: Bool
+    private let atOnce: ImmediateAnswer.Source?
 
-    /// - Parameter runsOnEventLoop: whether requests are handled on their connection's event loop, where nothing may
-    ///   block; otherwise on the shared pool.
-    package init(_ base: Base, runsOnEventLoop: Bool = false) {
+    /// - Parameters:
+    ///   - runsOnEventLoop: whether requests are handled on their connection's event loop, where nothing may block;
+    ///     otherwise on the shared pool.
+    ///   - atOnce: answers what can be answered from memory.
+    package init(_ base: Base, runsOnEventLoop: Bool = false, atOnce: ImmediateAnswer.Source? = nil) {
         self.base = base
         self.runsOnEventLoop = runsOnEventLoop
+        self.atOnce = atOnce
     }
 
     package final class Value: ServerChildChannelValue {
@@ -46,7 +50,16 @@ package struct ServedConnections<Base: ServerChildChannel>: ServerChildChannel {
     }
 
     package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        base.setup(channel: channel, logger: logger).map { [base] in Value($0, base: base, logger: logger) }
+        base.setup(channel: channel, logger: logger).flatMapThrowing { [base, atOnce] inner in
+            if let atOnce {
+                let pipeline = inner.channel.pipeline.syncOperations
+                // Behind the one that ends idle connections, so that it sees these requests too.
+                let place = ChannelPipeline.SynchronousOperations.Position.after(
+                    try pipeline.handler(type: HTTPConnectionStateHandler.self))
+                try pipeline.addHandler(ImmediateAnswers(atOnce), position: place)
+            }
+            return Value(inner, base: base, logger: logger)
+        }
     }
 
     package func handle(value: Value, logger: Logger) async {
@@ -59,11 +72,13 @@ package struct ServedConnections<Base: ServerChildChannel>: ServerChildChannel {
 
 extension HTTPServerBuilder {
     /// An HTTP/1.1 server that traps on no connection; see ``ServedConnections``.
-    package static func plain(idleTimeout: TimeAmount? = nil, runsOnEventLoop: Bool = false) -> HTTPServerBuilder {
+    package static func plain(
+        idleTimeout: TimeAmount? = nil, runsOnEventLoop: Bool = false, atOnce: ImmediateAnswer.Source? = nil
+    ) -> HTTPServerBuilder {
         HTTPServerBuilder { responder in
             ServedConnections(
                 HTTP1Channel(responder: responder, configuration: .init(idleTimeout: idleTimeout)),
-                runsOnEventLoop: runsOnEventLoop)
+                runsOnEventLoop: runsOnEventLoop, atOnce: atOnce)
         }
     }
 }

@@ -1,4 +1,5 @@
 package import Hummingbird
+package import HummingbirdCore
 import Logging
 import ServiceHTTP
 import ServiceLifecycle
@@ -7,14 +8,14 @@ import ServiceLifecycle
 ///
 /// Its end is a graceful shutdown, as that of a real one.
 package func withTestServer(
-    _ router: Router<BasicRequestContext>, unixSocket: String? = nil,
+    _ router: Router<BasicRequestContext>, server builder: HTTPServerBuilder = .plain(), unixSocket: String? = nil,
     _ body: @escaping @Sendable (Int) async throws -> Void
 ) async throws {
     let (ports, continuation) = AsyncStream<Int>.makeStream()
     let logger = Logger(label: "test-server") { _ in SwiftLogNoOpLogHandler() }
     let address = unixSocket.map { BindAddress.unixDomainSocket(path: $0) } ?? .hostname("127.0.0.1", port: 0)
     let application = Application(
-        router: router, server: .plain(), configuration: .init(address: address),
+        router: router, server: builder, configuration: .init(address: address),
         onServerRunning: { channel in continuation.yield(channel.localAddress?.port ?? 0) }, logger: logger)
     var configuration = ServiceGroupConfiguration(services: [application], gracefulShutdownSignals: [], logger: logger)
     // Answers that never end by themselves are cut off then.

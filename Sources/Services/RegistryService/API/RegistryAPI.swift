@@ -32,7 +32,10 @@ struct RegistryAPI: Sendable {
     var sendsFiles = false
     let metrics = RegistryMetrics()
 
-    private let resources = KnownResources()
+    /// What `Docker-Distribution-API-Version` says.
+    static let version = "registry/2.0"
+
+    let resources = KnownResources()
 
     /// - Throws: ``RegistryError``, which renders itself.
     func answer(_ request: Request, to path: String, _ context: RegistryContext) async throws -> Response {
@@ -42,14 +45,14 @@ struct RegistryAPI: Sendable {
             let resource = try resources.resource(at: path)
             label = resource.label
             var response = try await handle(request, resource, context)
-            response.headers[.dockerAPIVersion] = "registry/2.0"
+            response.headers[.dockerAPIVersion] = Self.version
             count(label, request, response.status, start)
             return request.method == .head ? response.withoutBody() : response
         } catch let error as RegistryError {
             count(label, request, error.status, start)
             throw RegistryError(
                 error.code, error.message, detail: error.detail,
-                headers: error.headers + [.dockerAPIVersion: "registry/2.0"])
+                headers: error.headers + [.dockerAPIVersion: Self.version])
         } catch let error as CancellationError {
             throw error
         } catch let error as ObjectStorageError {
@@ -64,7 +67,7 @@ struct RegistryAPI: Sendable {
             count(label, request, .internalServerError, start)
             throw RegistryError(
                 .unknown, "The registry failed. Give the operator this request id: \(context.id)",
-                headers: [.dockerAPIVersion: "registry/2.0"])
+                headers: [.dockerAPIVersion: Self.version])
         }
     }
 

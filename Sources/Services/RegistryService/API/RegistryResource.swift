@@ -137,6 +137,9 @@ enum RegistryResource: Hashable, Sendable {
 final class KnownResources: Sendable {
     private let known = BoundedCache<String, RegistryResource>(limit: 1024)
 
+    /// What a path asked for lately names.
+    func recall(_ path: String) -> RegistryResource? { known[path] }
+
     func resource(at path: String) throws(RegistryError) -> RegistryResource {
         if let resource = known[path] { return resource }
         let resource = try RegistryResource(path: path)

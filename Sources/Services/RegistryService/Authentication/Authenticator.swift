@@ -15,6 +15,9 @@ protocol Authenticator: Sendable {
     /// - Throws: ``AuthenticationProblem``.
     func authenticate(_ authorization: String?) async throws -> AccessGrant
 
+    /// What ``authenticate(_:)`` is known to grant, without waiting; nil when it has to be asked.
+    func recall(_ authorization: String?) -> AccessGrant?
+
     /// The `WWW-Authenticate` field that tells a client how to come back with enough rights.
     func challenge(_ needed: [ResourceAccess], after problem: AuthenticationProblem) -> String
 }
@@ -22,6 +25,7 @@ protocol Authenticator: Sendable {
 /// Lets everybody do everything.
 struct OpenAccess: Authenticator {
     func authenticate(_ authorization: String?) -> AccessGrant { .everything }
+    func recall(_ authorization: String?) -> AccessGrant? { .everything }
 
     func challenge(_ needed: [ResourceAccess], after problem: AuthenticationProblem) -> String { "Basic" }
 }

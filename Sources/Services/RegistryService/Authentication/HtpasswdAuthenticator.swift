@@ -38,10 +38,7 @@ final class HtpasswdAuthenticator: Authenticator {
 
     func authenticate(_ authorization: String?) async throws -> AccessGrant {
         guard let authorization else { throw AuthenticationProblem.missing }
-        let mark = HMACSHA256.authenticate(authorization, key: key)
-        if accepted.withLock({ $0[mark].map { ContinuousClock.now - $0 < Self.cacheTime } ?? false }) {
-            return .everything
-        }
+        if let known = recall(authorization) { return known }
         let parts = authorization.split(separator: " ", maxSplits: 1)
         // What is not base64 is as wrong as a wrong password.
         guard parts.count == 2, parts[0].lowercased() == "basic", let bytes = try? Base64.decode(parts[1]) else {
@@ -55,15 +52,23 @@ final class HtpasswdAuthenticator: Authenticator {
             BcryptHash.matches(password, hash ?? decoy)
         }
         guard isRight, hash != nil else { throw AuthenticationProblem.invalid }
-        remember(mark)
+        remember(authorization)
         return .everything
+    }
+
+    func recall(_ authorization: String?) -> AccessGrant? {
+        guard let authorization else { return nil }
+        let mark = HMACSHA256.authenticate(authorization, key: key)
+        let isFresh = accepted.withLock { $0[mark].map { ContinuousClock.now - $0 < Self.cacheTime } ?? false }
+        return isFresh ? .everything : nil
     }
 
     func challenge(_ needed: [ResourceAccess], after problem: AuthenticationProblem) -> String {
         "Basic realm=\"registry\", charset=\"UTF-8\""
     }
 
-    private func remember(_ mark: [UInt8]) {
+    private func remember(_ authorization: String) {
+        let mark = HMACSHA256.authenticate(authorization, key: key)
         accepted.withLock { marks in
             let now = ContinuousClock.now
             if marks.count >= Self.cacheLimit { marks = marks.filter { now - $0.value < Self.cacheTime } }

@@ -1,24 +1,21 @@
 import AccessTokens
 import FoundationEssentials
 import OpenSSLCrypto
-import Synchronization
 
 /// Accepts the tokens of a token server, checked by signature.
 ///
 /// Clients send a token with each request of a push or pull, so what a good one grants is remembered until it expires,
-/// under a keyed hash of the token.
+/// under a keyed hash of the field that carries it.
 final class TokenAuthenticator: Authenticator {
     private struct Accepted {
         let grant: AccessGrant
         let expires: Date
     }
 
-    private static let cacheLimit = 4096
-
     private let server: RegistryConfiguration.TokenServer
     private let verifier: RegistryTokenVerifier
     private let key = SecureRandom.bytes(32)
-    private let accepted = Mutex<[[UInt8]: Accepted]>([:])
+    private let accepted = BoundedCache<[UInt8], Accepted>(limit: 4096)
 
     init(_ server: RegistryConfiguration.TokenServer, publicKeys: String) async throws {
         self.server = server
@@ -28,27 +25,26 @@ final class TokenAuthenticator: Authenticator {
 
     func authenticate(_ authorization: String?) async throws -> AccessGrant {
         guard let authorization else { throw AuthenticationProblem.missing }
+        if let known = recall(authorization) { return known }
         let parts = authorization.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw AuthenticationProblem.missing }
-        let token = String(parts[1])
-        let mark = HMACSHA256.authenticate(token, key: key)
-        if let known = accepted.withLock({ $0[mark] }), Date.now < known.expires { return known.grant }
         do {
-            let claims = try await verifier.verify(token)
+            let claims = try await verifier.verify(String(parts[1]))
             let grant = AccessGrant.only(claims.access.map(ResourceAccess.init))
-            remember(mark, Accepted(grant: grant, expires: Date(timeIntervalSince1970: claims.expires)))
+            accepted[mark(authorization)] = Accepted(
+                grant: grant, expires: Date(timeIntervalSince1970: claims.expires))
             return grant
         } catch {
             throw AuthenticationProblem.invalid
         }
     }
 
-    private func remember(_ mark: [UInt8], _ grant: Accepted) {
-        accepted.withLock { accepted in
-            if accepted.count >= Self.cacheLimit { accepted = [:] }
-            accepted[mark] = grant
-        }
+    func recall(_ authorization: String?) -> AccessGrant? {
+        guard let authorization, let known = accepted[mark(authorization)], Date.now < known.expires else { return nil }
+        return known.grant
     }
+
+    private func mark(_ authorization: String) -> [UInt8] { HMACSHA256.authenticate(authorization, key: key) }
 
     func challenge(_ needed: [ResourceAccess], after problem: AuthenticationProblem) -> String {
         var fields = [("realm", server.realm), ("service", server.service)]

@@ -23,6 +23,9 @@ protocol BlobStore: Sendable {
     /// Opens a blob that is visible in a repository.
     func openBlob(_ digest: ImageDigest, in name: RepositoryName, for use: BlobUse) async throws -> BlobLookup
 
+    /// What ``openBlob(_:in:for:)`` would find for reading, if that is known and in memory; otherwise nil.
+    func recallBlob(_ digest: ImageDigest, in name: RepositoryName) throws -> ByteBuffer?
+
     /// The length of a blob that is visible in a repository and whole.
     func blobSize(_ digest: ImageDigest, in name: RepositoryName) async throws -> Int?
 

@@ -22,6 +22,9 @@ extension BucketStorage {
         return entries.isEmpty ? .unknown : .damaged
     }
 
+    /// Nothing: the service is asked each time.
+    func recallBlob(_ digest: ImageDigest, in name: RepositoryName) -> ByteBuffer? { nil }
+
     /// The entry of a blob this replica saw last, if it is still there and may be used without a look at its mark.
     ///
     /// Asking for one object costs less than a listing, in time and at most services in money.

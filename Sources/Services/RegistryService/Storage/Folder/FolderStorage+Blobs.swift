@@ -23,6 +23,11 @@ extension FolderStorage {
         }
     }
 
+    func recallBlob(_ digest: ImageDigest, in name: RepositoryName) throws -> ByteBuffer? {
+        guard let link = try metadata.recallLink(digest, in: name) else { return nil }
+        return try content.recall(digest, size: link.size).map { ByteBuffer(bytes: $0) }
+    }
+
     private enum OpenedBlob {
         case unknown
         /// Missing, or as it is on the disk something else.

@@ -1,11 +1,14 @@
-import Foundation
+import ConcurrencyPrimitives
 import Glibc
 
-/// A TCP connection for what no HTTP client would send. Blocking, each wait at most some seconds.
-final class RawConnection: Sendable {
+/// A TCP connection for what no HTTP client would send. Waits some seconds at most.
+package final class RawConnection: Sendable {
+    /// Reading blocks, and the server may need the threads tasks run on.
+    private static let readers = BlockingThreads(label: "raw-connections", count: 16, queueLimit: 1024)
+
     private let descriptor: CInt
 
-    init(port: Int) throws {
+    package init(port: Int) throws {
         let opened = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard opened >= 0 else { throw Failed() }
         descriptor = opened
@@ -25,7 +28,7 @@ final class RawConnection: Sendable {
 
     deinit { close(descriptor) }
 
-    func send(_ text: String) throws {
+    package func send(_ text: String) throws {
         let bytes = Array(text.utf8)
         guard Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
             throw Failed()
@@ -33,26 +36,28 @@ final class RawConnection: Sendable {
     }
 
     /// What comes next; empty when the peer has closed the connection.
-    func receive() throws -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: 1 << 16)
-        let count = recv(descriptor, &bytes, bytes.count, 0)
-        if count < 0, errno == ECONNRESET { return [] }
-        guard count >= 0 else { throw Failed() }
-        return Array(bytes[..<count])
+    package func receive() async throws -> [UInt8] {
+        try await Self.readers.run { [self] in
+            var bytes = [UInt8](repeating: 0, count: 1 << 16)
+            let count = recv(descriptor, &bytes, bytes.count, 0)
+            if count < 0, errno == ECONNRESET { return [] }
+            guard count >= 0 else { throw Failed() }
+            return Array(bytes[..<count])
+        }
     }
 
-    /// Everything up to and including `end`, and nothing behind it may have come.
-    func receive(through end: String) throws -> String {
+    /// Everything up to and including the last of so many `end`s, and nothing behind it may have come.
+    package func receive(through end: String, times: Int = 1) async throws -> String {
         var text = ""
-        while !text.hasSuffix(end) {
-            let bytes = try receive()
+        while !text.hasSuffix(end) || text.ranges(of: end).count < times {
+            let bytes = try await receive()
             guard !bytes.isEmpty else { return text }
             text += String(decoding: bytes, as: UTF8.self)
         }
         return text
     }
 
-    struct Failed: Error {
+    package struct Failed: Error {
         let number = errno
     }
 }

@@ -1,0 +1,117 @@
+import Glibc
+package import HTTPTypes
+package import NIOCore
+import NIOHTTPTypes
+import Synchronization
+
+/// A whole answer with status 200 and a body that is in memory.
+package struct ImmediateAnswer: Sendable {
+    package let head: HTTPResponse
+    package let body: ByteBuffer
+
+    /// - Parameter fields: all but the length and the date, which are added.
+    package init(_ fields: HTTPFields, body: ByteBuffer) {
+        var head = HTTPResponse(status: .ok, headerFields: fields)
+        head.headerFields[.contentLength] = "\(body.readableBytes)"
+        head.headerFields[.date] = CurrentDate.text
+        self.head = head
+        self.body = body
+    }
+
+    /// Answers a GET request from memory; nil leaves it to the server's responder. May not wait for anything.
+    package typealias Source = @Sendable (HTTPRequest) -> ImmediateAnswer?
+}
+
+/// Answers requests the moment they are read, before the server has read from the next connection, where that can be
+/// done from memory. All others take their usual way.
+final class ImmediateAnswers: ChannelDuplexHandler {
+    typealias InboundIn = HTTPRequestPart
+    typealias InboundOut = HTTPRequestPart
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
+
+    private let source: ImmediateAnswer.Source
+    /// Requests that took the usual way and whose answers have not ended; what comes after them waits its turn.
+    private var unanswered = 0
+    /// The answer to the request that is being read.
+    private var answer: ImmediateAnswer?
+    private var mustFlush = false
+
+    init(_ source: @escaping ImmediateAnswer.Source) { self.source = source }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let request):
+            // A client that does not read its answers goes the usual way, which waits for it.
+            if unanswered == 0, context.channel.isWritable, request.isSimpleGet, let answer = source(request) {
+                self.answer = answer
+                return
+            }
+            unanswered += 1
+        case .body:
+            break
+        case .end:
+            guard let answer else { break }
+            self.answer = nil
+            context.write(wrapOutboundOut(.head(answer.head)), promise: nil)
+            context.write(wrapOutboundOut(.body(answer.body)), promise: nil)
+            context.write(wrapOutboundOut(.end(nil)), promise: nil)
+            mustFlush = true
+            return
+        }
+        context.fireChannelRead(data)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if mustFlush {
+            mustFlush = false
+            context.flush()
+        }
+        context.fireChannelReadComplete()
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        if case .end = unwrapOutboundIn(data) { unanswered -= 1 }
+        context.write(data, promise: promise)
+    }
+}
+
+extension HTTPRequest {
+    /// Whether it is a GET without a body, of a whole resource, on a connection that stays.
+    fileprivate var isSimpleGet: Bool {
+        guard method == .get else { return false }
+        for field in headerFields {
+            switch field.name {
+            case .connection, .contentLength, .transferEncoding, .expect, .upgrade, .range, .ifRange, .ifMatch,
+                .ifNoneMatch, .ifModifiedSince, .ifUnmodifiedSince:
+                return false
+            default: break
+            }
+        }
+        return true
+    }
+}
+
+/// The value of a `Date` field, as RFC 9110 section 5.6.7 writes it; made once a second.
+private enum CurrentDate {
+    private static let last = Mutex((second: time_t(0), text: ""))
+
+    static var text: String {
+        let second = time(nil)
+        return last.withLock { last in
+            if last.second != second { last = (second, text(of: second)) }
+            return last.text
+        }
+    }
+
+    /// Days and months have their English names: no process of ours sets a locale.
+    private static func text(of second: time_t) -> String {
+        var (second, parts) = (second, tm())
+        gmtime_r(&second, &parts)
+        return String(unsafeUninitializedCapacity: 64) { buffer in
+            buffer.withMemoryRebound(to: CChar.self) {
+                strftime($0.baseAddress!, $0.count, "%a, %d %b %Y %H:%M:%S GMT", &parts)
+            }
+        }
+    }
+}

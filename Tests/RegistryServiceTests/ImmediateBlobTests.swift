@@ -1,0 +1,126 @@
+import AccessTokens
+import CurlTransfer
+import Foundation
+import HTTPTypes
+import NIOCore
+import OCIRegistry
+import OpenSSLCrypto
+import PlatformModel
+import ServiceHTTP
+import TestSupport
+import Testing
+
+@testable import RegistryService
+
+/// Blobs answered from memory before anything else is asked.
+@Suite(.timeLimit(.minutes(1))) struct ImmediateBlobTests {
+    private static func request(
+        _ digest: ImageDigest, in name: String = "a", method: HTTPRequest.Method = .get, _ fields: HTTPFields = [:]
+    ) -> HTTPRequest {
+        HTTPRequest(
+            method: method, scheme: "http", authority: "x", path: "/v2/\(name)/blobs/\(digest)", headerFields: fields)
+    }
+
+    /// Pushes a blob and asks for it until it is remembered.
+    private static func known(
+        _ content: String, in registry: RegistryFixture, _ fields: HTTPFields = [:]
+    ) async throws -> ImageDigest {
+        let digest = ImageDigest(of: Array(content.utf8))
+        let pushed = try await registry.send(.post, "/v2/a/blobs/uploads/?digest=\(digest)", fields, content)
+        #expect(pushed.status == 201)
+        // What has changed a moment ago is not remembered.
+        try registry.age(by: .seconds(60))
+        #expect(registry.api.answerAtOnce(request(digest, fields)) == nil)
+        #expect(try await registry.send(.get, "/v2/a/blobs/\(digest)", fields).body == content)
+        return digest
+    }
+
+    @Test func theAnswerIsTheOneOfTheUsualWay() async throws {
+        try await RegistryFixture.run { registry in
+            let digest = try await Self.known("content", in: registry)
+            let answer = try #require(registry.api.answerAtOnce(Self.request(digest)))
+            let usual = try await registry.send(.get, "/v2/a/blobs/\(digest)")
+            #expect(answer.head.status.code == usual.status && String(buffer: answer.body) == usual.body)
+            var (fields, expected) = (answer.head.headerFields, usual.headers)
+            #expect(fields[.date] != nil)
+            fields[.date] = nil
+            expected[.date] = nil
+            #expect(Set(fields.map { "\($0)" }) == Set(expected.map { "\($0)" }))
+        }
+    }
+
+    @Test func whatIsGoneOrElsewhereIsNotAnswered() async throws {
+        try await RegistryFixture.run { registry in
+            let digest = try await Self.known("content", in: registry)
+            _ = try await registry.send(.get, "/v2/b/blobs/\(digest)")
+            #expect(registry.api.answerAtOnce(Self.request(digest, in: "b")) == nil)
+            #expect(registry.api.answerAtOnce(Self.request(digest)) != nil)
+            #expect(try await registry.send(.delete, "/v2/a/blobs/\(digest)").status == 202)
+            #expect(registry.api.answerAtOnce(Self.request(digest)) == nil)
+        }
+    }
+
+    @Test func damageIsNotAnswered() async throws {
+        try await RegistryFixture.run { registry in
+            let digest = try await Self.known("content", in: registry)
+            #expect(registry.api.answerAtOnce(Self.request(digest)) != nil)
+            try Data("CONTENT".utf8).write(to: URL(filePath: registry.storage.layout.blob(digest)))
+            try await eventually("the change shows") { registry.api.answerAtOnce(Self.request(digest)) == nil }
+            #expect(try await registry.send(.get, "/v2/a/blobs/\(digest)").status == 404)
+        }
+    }
+
+    @Test func onlyWhoMayPullIsAnswered() async throws {
+        let key = try KeyPair.generate(.es256)
+        let issuer = try await RegistryTokenIssuer(privateKeyPEM: Secret(try key.privatePEM()))
+        let authenticator = try await TokenAuthenticator(
+            .init(
+                realm: "http://127.0.0.1:8000/v2/registry/token", service: "workflow-registry",
+                issuer: "workflow-controller", keysPath: ""), publicKeys: key.publicKey.pem)
+        func bearer(_ name: String, _ actions: String...) throws -> HTTPFields {
+            let token = try issuer.token(
+                subject: "ada", service: "workflow-registry", access: [RegistryAccess(name: name, actions: actions)])
+            return [.authorization: "Bearer \(token.token.reveal())"]
+        }
+        let (owner, other, pusher) = (try bearer("a", "pull", "push"), try bearer("b", "pull"), try bearer("a", "push"))
+        try await RegistryFixture.run(authenticator: authenticator) { registry in
+            let digest = try await Self.known("content", in: registry, owner)
+            for fields in [other, pusher] {
+                // Makes the token known, which says nothing of what it opens.
+                #expect(try await registry.send(.get, "/v2/", fields).status == 200)
+                #expect(registry.api.answerAtOnce(Self.request(digest, fields)) == nil)
+            }
+            for fields in [[:], [.authorization: "Bearer x"]] as [HTTPFields] {
+                #expect(registry.api.answerAtOnce(Self.request(digest, fields)) == nil)
+            }
+            #expect(registry.api.answerAtOnce(Self.request(digest, owner)) != nil)
+        }
+    }
+
+    /// The shipped executable, whose requests are not logged, and what it counts.
+    @Test func theProcessAnswersAndCounts() async throws {
+        try await withTemporaryDirectory("immediate") { folder in
+            let port = try freePort()
+            let registry = try await RegistryProcess(root: folder, port: port, settings: ["LOG_LEVEL": "warning"])
+            let content = Array("content".utf8)
+            let digest = ImageDigest(of: content)
+            let pushed = try await registry.send(
+                TransferRequest(
+                    method: .post, url: "http://\(registry.address)/v2/a/blobs/uploads/?digest=\(digest)",
+                    body: .bytes(content)))
+            #expect(pushed.status == 201)
+            try await Task.sleep(for: .milliseconds(200))
+            let connection = try RawConnection(port: port)
+            for _ in 0..<5 {
+                try connection.send("GET /v2/a/blobs/\(digest) HTTP/1.1\r\nHost: x\r\n\r\n")
+                #expect(try await connection.receive(through: "content").hasPrefix("HTTP/1.1 200 OK\r\n"))
+            }
+            let metrics = try await registry.send(TransferRequest(url: "http://\(registry.address)/metrics")).text
+            let count = metrics.firstMatch(
+                of: /registry_requests_total\{(?=.*resource="blob")(?=.*method="GET")(?=.*status="200").*\} (\d+)/)
+            #expect(count?.1 == "5", "\(metrics)")
+            #expect(metrics.contains("registry_blob_sent_bytes_total 35"), "\(metrics)")
+            try await registry.stop()
+        }
+    }
+}
