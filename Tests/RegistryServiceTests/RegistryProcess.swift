@@ -29,11 +29,17 @@ final class RegistryProcess: Sendable {
         try program.run()
         guard let identity = ProcessIdentity(pid: program.processIdentifier) else { throw DidNotStart(log: log) }
         process = identity
-        try await eventually("the registry is ready") {
-            try await client.send(
-                TransferRequest(
-                    url: "http\(tls == nil ? "" : "s")://\(address)/readiness", tls: tls ?? TLSOptions())
-            ).status == 200
+        do {
+            try await eventually("the registry is ready") {
+                try await client.send(
+                    TransferRequest(
+                        url: "http\(tls == nil ? "" : "s")://\(address)/readiness", tls: tls ?? TLSOptions())
+                ).status == 200
+            }
+        } catch {
+            let state = program.isRunning ? "it runs" : "it ended with \(program.terminationStatus)"
+            let words = try String(contentsOfFile: log, encoding: .utf8)
+            throw DidNotStart(log: "\(error); \(state); its log: \(words)")
         }
     }
 

@@ -38,7 +38,8 @@ package final class RefusingPort: Sendable {
 
     /// The kernel chooses the port where none is named.
     package init(_ wanted: Int = 0) throws {
-        let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        // A program started meanwhile would hold the port as long as it runs.
+        let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw NoFreePort() }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
