@@ -118,14 +118,17 @@ struct BucketStorageTests {
         }
         let pushed = try await entry()
         #expect(try await isFound())
+        // Past the half second an entry is young for, and into another second of the service's clock.
         try await Task.sleep(for: .seconds(2))
         #expect(try await isFound())
         let found = try await entry()
         #expect(found.name == pushed.name && found.listed > pushed.listed)
 
+        // A mark counts only when it is of a later time than its entry.
         try await Task.sleep(for: .seconds(1))
         let mark = first.layout.links(digest, in: name) + found.name + BucketLayout.condemned
         try await first.objects.mark(mark)
+        // Past the quarter of the grace period for which what is condemned is relied on.
         try await Task.sleep(for: Self.shortGrace / 2)
         #expect(try await entry().condemned != nil)
         #expect(try await !isFound())

@@ -1,6 +1,8 @@
 import CommandRunner
 import CurlTransfer
 import Foundation
+import HTTPTypes
+import OCIRegistry
 import TestSupport
 
 /// The shipped executable on a free port.
@@ -60,6 +62,17 @@ final class RegistryProcess: Sendable {
         try await client.send(request, limit: 256 << 20)
     }
 
+    /// Pushes a blob by a single request.
+    func push(_ content: String, to name: String) async throws -> ImageDigest {
+        let digest = ImageDigest(of: Array(content.utf8))
+        let pushed = try await send(
+            TransferRequest(
+                method: .post, url: "http://\(address)/v2/\(name)/blobs/uploads/?digest=\(digest)",
+                body: .bytes(Array(content.utf8))))
+        guard pushed.status == 201 else { throw WasNotPushed(answer: pushed.text) }
+        return digest
+    }
+
     /// The built program lies beside the test bundle's own executable.
     static func executable() throws -> URL {
         let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
@@ -70,6 +83,10 @@ final class RegistryProcess: Sendable {
             folder = folder.deletingLastPathComponent()
         }
         throw DidNotStart(log: "no registry beside \(own)")
+    }
+
+    struct WasNotPushed: Error {
+        let answer: String
     }
 
     struct DidNotStart: Error {

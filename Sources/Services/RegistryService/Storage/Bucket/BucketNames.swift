@@ -28,7 +28,7 @@ struct BucketNames: Sendable {
 /// When this replica last saw that a repository stays in the catalog, one look at a name at a time.
 final class RepositoryRegistrations: Sendable {
     private let turns = KeyedQueue<RepositoryName>()
-    private let seen = BoundedCache<RepositoryName, ContinuousClock.Instant>()
+    private let seen = BoundedCache<RepositoryName, ContinuousClock.Instant>(limit: 100_000)
 
     /// Runs `look` unless a look ended well that began at most `age` ago.
     func renew(
