@@ -1,9 +1,11 @@
 package import HummingbirdCore
 package import Logging
 package import NIOCore
+import NIOHTTPTypesHTTP1
 import Synchronization
 
-/// Serves every connection that was accepted, also one the server itself lets fall.
+/// Serves every connection that was accepted, also one the server itself lets fall, and ends it when its client expects
+/// that.
 ///
 /// A server that ends while a connection is being accepted drops it, and NIO traps when such a connection was never
 /// read from (swift-nio issue 3481). Here the dropped one is served all the same and sees the end of the server.
@@ -51,8 +53,10 @@ package struct ServedConnections<Base: ServerChildChannel>: ServerChildChannel {
 
     package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         base.setup(channel: channel, logger: logger).flatMapThrowing { [base, atOnce] inner in
+            let pipeline = inner.channel.pipeline.syncOperations
+            try pipeline.addHandler(
+                ConnectionPersistence(), position: .before(try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)))
             if let atOnce {
-                let pipeline = inner.channel.pipeline.syncOperations
                 // Behind the one that ends idle connections, so that it sees these requests too.
                 let place = ChannelPipeline.SynchronousOperations.Position.after(
                     try pipeline.handler(type: HTTPConnectionStateHandler.self))
