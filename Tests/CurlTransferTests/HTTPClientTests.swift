@@ -111,6 +111,27 @@ struct HTTPClientTests {
         }
     }
 
+    /// So that a peer never sees the head of a request alone whose client was killed.
+    @Test(arguments: [HTTPRequest.Method.put, .post, .patch])
+    func aSmallBodyComesInOnePieceWithItsHead(method: HTTPRequest.Method) async throws {
+        let client = try HTTPClient()
+        let body = String(repeating: "b", count: 1000)
+        try await withRawServer { _, iterator, outbound in
+            var inbound = iterator
+            for _ in 0..<20 {
+                let piece = try await inbound.next().map { String(buffer: $0) } ?? ""
+                let isWhole = piece.hasPrefix("\(method.rawValue) /") && piece.hasSuffix("\r\n\r\n" + body)
+                try await outbound.say("HTTP/1.1 \(isWhole ? 200 : 400) Seen\r\nContent-Length: 0\r\n\r\n")
+            }
+        } _: { base in
+            for _ in 0..<20 {
+                let request = TransferRequest(method: method, url: base + "/", body: .text(body))
+                let response = try await client.send(request)
+                #expect(response.status == 200)
+            }
+        }
+    }
+
     @Test func informationalHeadsAndTrailersAreIgnored() async throws {
         let client = try HTTPClient()
         try await withRawServer { _, iterator, outbound in

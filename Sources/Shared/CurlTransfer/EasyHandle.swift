@@ -47,6 +47,15 @@ import HTTPTypes
         try check(unsafe curl_shim_set_blob(pointer, option, bytes, bytes.count))
     }
 
+    /// Sets the body of a request; its length has to be set before.
+    func set(copiedBody bytes: [UInt8]) throws(TransferError) {
+        let result = unsafe bytes.withUnsafeBytes { bytes in
+            unsafe curl_shim_set_pointer(
+                pointer, CURLOPT_COPYPOSTFIELDS, UnsafeMutableRawPointer(mutating: bytes.baseAddress))
+        }
+        try check(result)
+    }
+
     func set(_ option: CURLoption, pointer value: UnsafeMutableRawPointer) throws(TransferError) {
         try check(unsafe curl_shim_set_pointer(pointer, option, value))
     }

@@ -21,7 +21,7 @@ package final class HTTPClient: Sendable {
         let channel = ResponseChannel()
         let upload = request.body.makeChannel { loop.post(.resumeSending(id)) }
         let transfer = try Transfer(id: id, request: request, response: channel, upload: upload)
-        let exchange = Exchange(id: id, channel: channel, peer: request.peer, loop: owner)
+        let exchange = Exchange(id: id, channel: channel, peer: transfer.peer, loop: owner)
         loop.post(.add(transfer))
         if let upload { request.body.startFeeding(upload) }
         return StreamedResponse(head: try await exchange.head(), body: TransferChunks(exchange: exchange))
@@ -33,7 +33,7 @@ package final class HTTPClient: Sendable {
         let response = try await stream(request)
         let body = try await response.body.collect(upTo: limit)
         return TransferResponse(
-            status: response.status, headers: response.headers, body: body, peer: request.peer)
+            status: response.status, headers: response.headers, body: body, peer: response.body.exchange.peer)
     }
 }
 

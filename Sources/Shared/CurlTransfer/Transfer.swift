@@ -9,7 +9,7 @@ import HTTPTypes
 final class Transfer: @unchecked Sendable {
     let id: TransferLoop.ID
     let easy: EasyHandle
-    private let peer: String
+    let peer: String
     private let response: ResponseChannel
     private var parser: HeadParser
     private var source: UploadSource
@@ -23,11 +23,12 @@ final class Transfer: @unchecked Sendable {
     ) throws(TransferError) {
         self.id = id
         self.response = response
-        peer = request.peer
+        let peer = request.peer
+        self.peer = peer
         idleTimeout = request.idleTimeout
         parser = HeadParser(followsRedirects: request.redirectLimit > 0)
-        source = try UploadSource(request.body, channel: upload, peer: request.peer)
-        easy = try EasyHandle(peer: request.peer)
+        source = try UploadSource(request.body, channel: upload, peer: peer)
+        easy = try EasyHandle(peer: peer)
         try easy.apply(request, bodyLength: source.length)
         try easy.attach(self, sendsBody: source.isPresent)
     }
