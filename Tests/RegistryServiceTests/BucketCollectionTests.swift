@@ -15,11 +15,14 @@ struct BucketCollectionTests {
     private static let grace = Duration.seconds(8)
 
     private let name: RepositoryName
+    /// Another repository, which has content in common with the first.
+    private let sibling: RepositoryName
     private let url: String
     private let storage: BucketStorage
 
     init() async throws {
         name = try RepositoryName("shop/shop")
+        sibling = try RepositoryName("shop/other")
         let address = try TestEnvironment.required(TestEnvironment.s3URL, "WORKFLOW_TEST_S3_URL")
         let parts = address.split(separator: "?", maxSplits: 1)
         url = "\(parts[0])/\(SecureRandom.hex(8))?\(parts[1])"
@@ -33,17 +36,20 @@ struct BucketCollectionTests {
             grace: grace)
     }
 
-    private func push(_ content: String) async throws -> ImageDigest {
+    private func push(_ content: String, to name: RepositoryName? = nil) async throws -> ImageDigest {
         let digest = ImageDigest(of: Array(content.utf8))
-        let upload = try await storage.beginUpload(UploadRecord(repository: name, algorithm: .sha256))
+        let upload = try await storage.beginUpload(UploadRecord(repository: name ?? self.name, algorithm: .sha256))
         try await upload.append([ByteBuffer(string: content)])
         try await upload.commit(as: digest)
         return digest
     }
 
-    private func pushImage(_ layer: String, tag: String, to storage: BucketStorage) async throws -> ImageDigest {
-        let config = try await push("{}")
-        let digest = try await push(layer)
+    private func pushImage(
+        _ layer: String, tag: String, to storage: BucketStorage, _ name: RepositoryName? = nil
+    ) async throws -> ImageDigest {
+        let name = name ?? self.name
+        let config = try await push("{}", to: name)
+        let digest = try await push(layer, to: name)
         let text = """
             {"schemaVersion":2,"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"\(config)",\
             "size":2},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"\(digest)",\
@@ -130,6 +136,66 @@ struct BucketCollectionTests {
         for digest in [held, new] { #expect(try await storage.manifest(.digest(digest), in: name) != nil) }
     }
 
+    /// A push leaves its mark, then writes the tag; a collection may list the repository in between.
+    @Test func aTagThatIsBeingPushedStays() async throws {
+        let image = try await pushImage("layer", tag: "v1", to: storage)
+        _ = try await pushImage("layer", tag: "v2", to: storage)
+        // Past the half of the grace period in which no tag goes.
+        try await Task.sleep(for: Self.grace / 2 + .seconds(1))
+        try await storage.objects.mark(storage.layout.tagged(image, in: name) + "v1")
+        let rules = CollectionRules(grace: Self.grace, rules: [RetentionRule(repositories: "*", keepTags: 1)])
+        _ = try await storage.collect(CollectionRun(rules: rules))
+        #expect(try await storage.tags(in: name)?.map { "\($0)" } == ["v1", "v2"])
+        // The push was cut off.
+        _ = try await storage.collect(CollectionRun(rules: rules, now: .now.addingTimeInterval(Self.grace.seconds)))
+        #expect(try await storage.tags(in: name)?.map { "\($0)" } == ["v2"])
+    }
+
+    /// A collection that listed the repository before a push removes the old entry after it. The content itself stays
+    /// all the time, because the sibling needs it.
+    @Test(arguments: [false, true])
+    func whatACollectionRemovesIsNotWhatAPushWroteMeanwhile(isMounted: Bool) async throws {
+        let digest = try await push("layer")
+        _ = try await pushImage("layer", tag: "v1", to: storage, sibling)
+        let prefix = storage.layout.links(digest, in: name)
+        let old = try #require(try await storage.links(digest, in: name).first)
+        // A mark counts only when it is of a later time than its entry.
+        try await Task.sleep(for: .seconds(1))
+        try await storage.objects.mark(prefix + old.name + BucketLayout.condemned)
+        try await eventually("the old entry is not relied on any more") {
+            try await storage.usableLink(digest, in: name) == nil
+        }
+        if isMounted {
+            #expect(try await storage.mount(digest, from: sibling, to: name))
+        } else {
+            _ = try await push("layer")
+        }
+        for key in [old.name, old.name + BucketLayout.condemned] { try await storage.objects.remove(prefix + key) }
+        let new = try #require(try await storage.usableLink(digest, in: name))
+        #expect(new.name != old.name && new.content == old.content && new.size == 5)
+        // A push that may rely on an entry makes that one young instead of adding another.
+        _ = try await push("layer")
+        #expect(try await storage.links(digest, in: name).map(\.name) == [new.name])
+
+        // The sibling lets it go; what the new entry leads to stays as long as an image needs it.
+        let image = try await pushImage("layer", tag: "v1", to: storage)
+        let siblings = storage.layout.links(digest, in: sibling)
+        for entry in try await storage.links(digest, in: sibling) {
+            try await storage.objects.remove(siblings + entry.name)
+        }
+        for ahead in [Self.grace, Self.grace * 2, Self.grace * 3] {
+            let run = CollectionRun(
+                rules: CollectionRules(grace: Self.grace, rules: []), now: .now.addingTimeInterval(ahead.seconds))
+            _ = try await storage.collect(run)
+        }
+        #expect(try await storage.manifest(.digest(image), in: name) != nil)
+        #expect(try await storage.objects.size(storage.layout.data(new.object)) == 5)
+        guard case .found = try await storage.openBlob(digest, in: name, for: .reading) else {
+            Issue.record("the blob of the image is gone")
+            return
+        }
+    }
+
     /// Pushes of always the same content, whose entries collections condemn all the time, by two replicas.
     @Test func pushesAndCollectionsAtOnceLoseNothing() async throws {
         let other = try await Self.replica(url)
@@ -157,7 +223,8 @@ struct BucketCollectionTests {
             round += 1
             let replica = replicas[round % 2]
             let tag = "t\(number)-\(round % 4)"
-            let image = try await pushImage("layer \(number) \(round % 3)", tag: tag, to: replica)
+            let name = round % 5 < 3 ? self.name : sibling
+            let image = try await pushImage("layer \(number) \(round % 3)", tag: tag, to: replica, name)
             let found = try #require(try await replicas[0].manifest(.digest(image), in: name))
             for digest in found.record.references {
                 #expect(try await replicas[1].blobSize(digest, in: name) != nil, "\(tag) lost \(digest)")

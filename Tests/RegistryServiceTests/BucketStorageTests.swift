@@ -174,6 +174,18 @@ struct BucketStorageTests {
         }
     }
 
+    /// An empty one too: whether it was confirmed once, nothing tells any more.
+    @Test(arguments: ["", "x"]) func aManifestThatIsNoneIsReportedAndNotServed(_ left: String) async throws {
+        _ = try await push(Array("layer".utf8), by: first)
+        let digest = ImageDigest(of: Array("manifest".utf8))
+        try await first.objects.write(
+            first.layout.manifests(digest, in: name) + BucketStorage.newObject(), Array(left.utf8))
+        let report = try await BucketVerification(storage: second).run()
+        #expect(report.broken == ["\(name): manifest \(digest) is missing or damaged"])
+        let manifest = try await first.manifest(.digest(digest), in: name)
+        #expect(manifest == nil)
+    }
+
     @Test func damagedContentIsNoticedAndRepaired() async throws {
         let digest = try await push(Array("whole layer".utf8), by: first)
         let object = try #require(try await first.links(digest, in: name).first?.object)

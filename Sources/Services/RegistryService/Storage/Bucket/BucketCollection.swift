@@ -79,9 +79,9 @@ struct BucketCollection {
 
     private var half: Double { run.rules.grace.seconds / 2 }
 
-    /// Whether an entry has been condemned for long enough.
+    /// Whether an entry has been condemned for long enough; services tell times in whole seconds.
     private func isDue(_ entry: ObjectEntry) -> Bool {
-        entry.condemned.map { start.timeIntervalSince($0) >= half } ?? false
+        entry.condemned.map { start.timeIntervalSince($0) >= half + 1 } ?? false
     }
 
     private func remove(_ keys: String...) async throws {
@@ -118,7 +118,7 @@ struct BucketCollection {
         for tag in plan.tags {
             let image = snapshot.closure(of: snapshot.tags[tag].map { [$0.digest] } ?? [])
                 .intersection(plan.manifests)
-            guard image.isSubset(of: due) else {
+            guard image.isSubset(of: due), !isBeingPushed(tag, listing) else {
                 waiting.formUnion(image)
                 continue
             }
@@ -128,6 +128,10 @@ struct BucketCollection {
         }
         if !removed.isEmpty, !run.isDryRun { try await restore(removed, listing) }
         return waiting
+    }
+
+    private func isBeingPushed(_ tag: ImageTag, _ listing: BucketListing) -> Bool {
+        listing.wasPushed(tag, since: start.addingTimeInterval(-half))
     }
 
     /// Puts tags up again that fell although a push wrote them at this moment; it left a mark first.
@@ -200,7 +204,7 @@ struct BucketCollection {
         }
         var removed: Set<ImageTag> = []
         for tag in listing.doubtfulTags where start.timeIntervalSince(listing.tags[tag] ?? start) >= half {
-            guard let target = try await storage.resolve(tag, in: name),
+            guard !isBeingPushed(tag, listing), let target = try await storage.resolve(tag, in: name),
                 try await storage.manifest(.digest(target.digest), in: name) == nil
             else { continue }
             try await remove(storage.layout.tag(tag, in: name))
@@ -233,7 +237,7 @@ struct BucketCollection {
                     try await remove(prefix + entry.name, prefix + entry.name + BucketLayout.condemned)
                     note(.blob(name, digest))
                 } else {
-                    linked.insert("\(digest.algorithm.rawValue)/\(digest.encoded)/\(entry.name)")
+                    linked.insert("\(digest.algorithm.rawValue)/\(digest.encoded)/\(entry.content)")
                 }
             }
         }

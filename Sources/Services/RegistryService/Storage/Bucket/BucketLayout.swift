@@ -5,7 +5,8 @@ import OCIRegistry
 /// ```
 /// data/<object>                                                     content; written once, never replaced
 /// blobs/<algorithm>/<digest>/<object>-<size>                        which object has the content of a digest
-/// repositories/<name>/_blobs/<algorithm>/<digest>/<object>-<size>   the blob is visible in the repository
+/// repositories/<name>/_blobs/<algorithm>/<digest>/<object>-<size>   the blob is visible in the repository; where the
+///                                                                   content was there before, with -<entry> behind it
 /// repositories/<name>/_manifests/<algorithm>/<digest>/<object>      record and document of a manifest
 /// repositories/<name>/_tags/<tag>                                   the digest and object a tag points to
 /// repositories/<name>/_tagged/<digest>/<tag>                        the tag pointed to the digest once
@@ -17,7 +18,8 @@ import OCIRegistry
 ///
 /// An entry of `blobs`, `_blobs`, `_manifests` or `names` with the ending `.out` marks the one of the same name as
 /// condemned.
-/// Every push makes objects of new names, so a collection that removes an old object can never meet a new one.
+/// Every push makes objects of new names or writes anew what no collection can be about to remove, so a collection that
+/// removes an old object never meets a new one.
 struct BucketLayout: Sendable {
     static let condemned = ".out"
 

@@ -66,7 +66,7 @@ struct BucketObjects: Sendable {
 
 /// An entry that names a stored object, with its mark if it is to go.
 struct ObjectEntry: Hashable, Sendable {
-    /// The name below the digest: an object, for blobs with its size.
+    /// The name below the digest: an object, for blobs with its size, for some of a repository with one of its own.
     let name: String
     let listed: Date
     /// When it was condemned; a mark that is older than the entry does not count.
@@ -76,6 +76,9 @@ struct ObjectEntry: Hashable, Sendable {
 
     /// The stored object.
     var object: String { name.split(separator: "-").first.map(String.init) ?? name }
+
+    /// What an entry of the same content is called where all content is listed.
+    var content: String { name.split(separator: "-").prefix(2).joined(separator: "-") }
 
     /// The length of a blob; nil for manifests.
     var size: Int? { name.split(separator: "-").dropFirst().first.flatMap { Int($0) } }

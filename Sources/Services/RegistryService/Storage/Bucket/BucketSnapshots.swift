@@ -11,6 +11,8 @@ struct BucketListing: Sendable {
     var tags: [ImageTag: Date] = [:]
     /// When each tag was pushed to each digest last: `<digest>/<tag>`.
     var tagged: [String: Date] = [:]
+    /// When each tag was pushed last, to whatever digest.
+    private var pushed: [String: Date] = [:]
     var holds: [ImageDigest: Set<HoldName>] = [:]
     var referrers: [Referrer] = []
     /// Whether the repository holds nothing at all.
@@ -42,6 +44,7 @@ struct BucketListing: Sendable {
                 if let tag = try? ImageTag(parts[1]) { tags[tag] = entry.modified }
             case ("_tagged", 3):
                 tagged["\(parts[1])/\(parts[2])"] = entry.modified
+                pushed[parts[2]] = max(entry.modified, pushed[parts[2]] ?? entry.modified)
             case ("_holds", 3):
                 if let digest = BucketLayout.digest(flat: parts[1]), let holder = HoldName(parts[2]) {
                     holds[digest, default: []].insert(holder)
@@ -62,6 +65,9 @@ struct BucketListing: Sendable {
                 && !names.contains(String(entry.name.dropLast(BucketLayout.condemned.count)))
         }
     }
+
+    /// Whether a push of a tag may have been under way when this was listed: it leaves its mark, then writes the tag.
+    func wasPushed(_ tag: ImageTag, since limit: Date) -> Bool { pushed["\(tag)"].map { $0 > limit } ?? false }
 
     /// Tags whose last mark is not that of a manifest which is there; whether they lead anywhere has to be read.
     var doubtfulTags: [ImageTag] {

@@ -83,8 +83,17 @@ extension BucketStorage {
     func mount(_ digest: ImageDigest, from source: RepositoryName, to target: RepositoryName) async throws -> Bool {
         guard let entry = try await usableLink(digest, in: source) else { return false }
         try await register(target)
-        try await objects.mark(layout.links(digest, in: target) + entry.name)
+        try await show(entry.content, of: digest, in: target)
         return true
+    }
+
+    /// Makes content that is there already visible in a repository.
+    ///
+    /// An entry that a collection may be about to remove is not written anew: the new one has another name.
+    private func show(_ content: String, of digest: ImageDigest, in name: RepositoryName) async throws {
+        let known = try await links(digest, in: name).first { $0.content == content && $0.isUsable(grace: grace) }
+        let entry = known?.name ?? "\(content)-\(Self.newObject())"
+        try await objects.mark(layout.links(digest, in: name) + entry)
     }
 
     func holder(
@@ -112,23 +121,20 @@ extension BucketStorage {
         _ digest: ImageDigest, size: Int, object: String, in name: RepositoryName,
         finish: @Sendable () async throws -> Void
     ) async throws -> Bool {
-        var entry = "\(object)-\(size)"
-        var isNew = true
         for known in ObjectEntry.read(try await objects.list(layout.content(digest)))
         where known.size == size && known.isUsable(grace: grace) {
             guard try await isWhole(known) else { continue }
-            entry = known.name
-            isNew = false
-            break
+            try await register(name)
+            try await show(known.content, of: digest, in: name)
+            return false
         }
-        if isNew {
-            try await finish()
-            guard try await objects.size(layout.data(object)) == size else { throw DamagedContent() }
-            try await objects.mark(layout.content(digest) + entry)
-        }
+        try await finish()
+        guard try await objects.size(layout.data(object)) == size else { throw DamagedContent() }
+        let entry = "\(object)-\(size)"
+        try await objects.mark(layout.content(digest) + entry)
         try await register(name)
         try await objects.mark(layout.links(digest, in: name) + entry)
-        return isNew
+        return true
     }
 }
 
