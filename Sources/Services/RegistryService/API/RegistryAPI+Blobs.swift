@@ -41,6 +41,7 @@ extension RegistryAPI {
         else { return nil }
         var fields = Self.fields(ofContent: digest)
         fields[.dockerAPIVersion] = Self.version
+        metrics.countRemembered()
         metrics.countSent(bytes.readableBytes)
         metrics.countRequest(resource.label, .get, status: 200, duration: ContinuousClock.now - start)
         return ImmediateAnswer(fields, body: bytes)

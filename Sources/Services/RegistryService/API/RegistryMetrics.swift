@@ -13,6 +13,7 @@ final class RegistryMetrics: Sendable {
 
     private let received = Counter(label: "registry.blob.received.bytes")
     private let sent = Counter(label: "registry.blob.sent.bytes")
+    private let remembered = Counter(label: "registry.blob.remembered")
     private let damaged = Counter(label: "registry.blob.damaged")
     private let commits = Counter(label: "registry.blob.commits")
     /// Kept, because finding a metric by its dimensions costs more than a small request.
@@ -20,6 +21,7 @@ final class RegistryMetrics: Sendable {
 
     func countReceived(_ bytes: Int) { received.increment(by: bytes) }
     func countSent(_ bytes: Int) { sent.increment(by: bytes) }
+    func countRemembered() { remembered.increment() }
     func countDamaged() { damaged.increment() }
     func countCommit() { commits.increment() }
 
