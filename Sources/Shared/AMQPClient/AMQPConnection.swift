@@ -113,7 +113,7 @@ package final class AMQPConnection: Sendable {
         try await get(queue, channel: AMQPChannel.operations)
     }
 
-    /// Lets `body` take messages from queues; those it does not settle go back when it ends.
+    /// Lets `body` take messages from queues; those it does not settle go back in their order before this returns.
     package func withSession<Value: Sendable>(
         isolatedTo caller: isolated (any Actor)? = #isolation,
         _ body: (AMQPSession) async throws -> Value
@@ -127,7 +127,10 @@ package final class AMQPConnection: Sendable {
             result = .failure(error)
         }
         do throws(AMQPError) {
-            try await operate { handle throws(AMQPError) in try handle.closeChannel(channel) }
+            try await operate { handle throws(AMQPError) in
+                try handle.requeueAll(channel)
+                try handle.closeChannel(channel)
+            }
         } catch {
             // The channel has gone with its connection, which gives its messages back just as well.
             guard error.isRetryable || error.code == .closed else { throw error }

@@ -88,6 +88,14 @@ import Glibc
         unsafe amqp_maybe_release_buffers_on_channel(state, channel)
     }
 
+    /// Puts back all that was delivered on a channel and not settled, in the order in which it lay.
+    ///
+    /// Closing the channel does so too, but the broker says it is closed before it has, and leaves the order open.
+    func requeueAll(_ channel: UInt16) throws(AMQPError) {
+        guard generations[channel] != nil else { return }
+        try check(unsafe amqp_basic_nack(state, channel, 0, 1, 1))
+    }
+
     /// Notes that a channel is gone, and confirms that to the broker.
     func didClose(_ channel: UInt16) {
         generations[channel] = nil
