@@ -80,7 +80,7 @@ import Testing
         machine.disk = { DiskStatus(path: $0, totalBytes: 1 << 40, freeBytes: 1 << 39, freeInodes: 1 << 20) }
         for path in [
             "usr/bin/ssh", "usr/bin/epmd", "usr/bin/buildah", "usr/lib/rabbitmq/bin/rabbitmq-server", "usr/sbin/runc",
-            "usr/lib/podman/netavark", "usr/lib/podman/aardvark-dns", "bin/busybox", "usr/bin/setpriv",
+            "usr/lib/podman/netavark", "usr/lib/podman/aardvark-dns", "bin/busybox", "usr/bin/setpriv", "bin/ip",
         ] { try program(path, "1.0", machine) }
         try program("usr/bin/podman", "4.3.1", machine)
         try program("usr/bin/git", "2.39.5", machine)

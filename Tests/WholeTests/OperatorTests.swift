@@ -1,4 +1,5 @@
 import CommandRunner
+import CurlTransfer
 import Foundation
 import Glibc
 import HTTPTypes
@@ -67,6 +68,9 @@ extension WholePlatform {
             #expect(!refusal.exit.isSuccess)
             #expect(refusal.text.contains("port \(foreign.port) for http is in use"), "\(refusal.text)")
             #expect(master.isAlive)
+            // Apps go on; the settings name the other port by now.
+            let page = try await platform.client.send(.init(url: "http://surviving.workflow.localhost:\(http)/"))
+            #expect(page.status == 200)
             try await platform.workflow(["up", "--http-port", "\(http)"])
             #expect(nginx(of: platform) == master)
             try await eventually(within: .seconds(60), "the app serves") { try await app.page() == (200, "one") }

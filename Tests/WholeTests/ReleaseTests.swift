@@ -1,3 +1,4 @@
+import CommandRunner
 import Foundation
 import HTTPTypes
 import PlatformModel
@@ -8,7 +9,8 @@ import Testing
 extension WholePlatform {
     @Suite struct Releases {
         @Test func configScaleAndRollbackChangeWhatIsServed() async throws {
-            let user = try await PlatformUser.signUp("hana", on: Installation.required())
+            let platform = try Installation.required()
+            let user = try await PlatformUser.signUp("hana", on: platform)
             let app = try await AppRepository.make("tuning", of: user)
             #expect(try await app.push().isSuccess)
 
@@ -24,10 +26,19 @@ extension WholePlatform {
             try await eventually("the old release is seen") { try await app.page() == (200, "one") }
             try await eventually("three pods of it run") { try await user.runningPods(of: "tuning").count == 3 }
 
+            let pod = try #require(try await user.runningPods(of: "tuning").first)
+            let details = try await platform.podman.inspectContainer(pod)
+            let network = try #require(details.networks.first)
+            let address = try #require(details.address(in: network))
             try await user.scale("tuning", web: 0)
             try await eventually("no pod runs") { try await user.runningPods(of: "tuning").isEmpty }
             try await eventually("the page says so") { try await app.page().status == 503 }
             #expect(try await app.page().text.contains("App is not running"))
+            // With the last pod its network has gone; nothing sent to it may leave the machine.
+            try await eventually("its address leads nowhere") {
+                let route = try await CommandRunner.run(Command("ip", ["-4", "route", "get", address]))
+                return route.errorText.contains("No route to host")
+            }
 
             try await user.scale("tuning", web: 1)
             try await eventually("it serves again") { try await app.page() == (200, "one") }

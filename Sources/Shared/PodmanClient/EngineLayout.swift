@@ -18,6 +18,8 @@ package struct EngineLayout: Sendable, Hashable {
         networkByte = 92 + Int(hash % 128)
     }
 
+    /// The addresses of all this engine's networks.
+    package var networkRange: String { "10.\(networkByte).0.0/16" }
     package var imageStore: String { directory + "/storage" }
     package var runtimeState: String { directory + "/run" }
     package var socket: String { directory + "/podman.sock" }
@@ -66,7 +68,7 @@ package struct EngineLayout: Sendable, Hashable {
             [network]
             network_backend = "netavark"
             network_config_dir = \(quoted(directory + "/networks"))
-            default_subnet_pools = [{"base" = "10.\(networkByte).0.0/16", "size" = 25}]
+            default_subnet_pools = [{"base" = "\(networkRange)", "size" = 25}]
 
             """
     }

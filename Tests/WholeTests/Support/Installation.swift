@@ -140,9 +140,16 @@ struct Installation: Sendable {
         try await workflow(["down", "--remove", "--yes"])
     }
 
+    /// The route that keeps requests to pods that are gone on this machine; empty when there is none.
+    func reservedAddresses() async throws -> String {
+        try await CommandRunner.check(
+            Command("ip", ["-4", "route", "show", "type", "unreachable", "exact", engine.networkRange])
+        ).text
+    }
+
     /// What of it is still on the machine: processes by their arguments or environment, mounts, containers on their
-    /// runtime's record, its directory.
-    func remains() throws -> [String] {
+    /// runtime's record, its directory, its route.
+    func remains() async throws -> [String] {
         let processes = ProcessIdentity.all().filter { process in
             process.pid != getpid() && (process.arguments + process.environment).contains { $0.contains(root) }
         }
@@ -150,6 +157,7 @@ struct Installation: Sendable {
             .filter { $0.contains(root) }
         let containers = OCIRuntime.all.flatMap { $0.containers(below: root) }.map { "container \($0.id)" }
         return processes.map { "\($0.pid) \($0.arguments.joined(separator: " "))" } + mounts.map(String.init)
-            + containers + (FileManager.default.fileExists(atPath: root) ? [root] : [])
+            + containers + [try await reservedAddresses()].filter { !$0.isEmpty }
+            + (FileManager.default.fileExists(atPath: root) ? [root] : [])
     }
 }

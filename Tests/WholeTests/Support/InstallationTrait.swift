@@ -18,7 +18,8 @@ struct InstallationTrait: SuiteTrait, TestScoping {
                 outcome = .failure(error)
             }
             try await installation.remove()
-            #expect(try installation.remains() == [], "down --remove leaves nothing behind, whatever was killed before")
+            let remains = try await installation.remains()
+            #expect(remains == [], "down --remove leaves nothing behind, whatever was killed before")
             try outcome.get()
         }
     }

@@ -29,7 +29,7 @@ struct HostChecks: Sendable {
             ("/usr/bin/git", "git"), ("/usr/bin/ssh", "openssh-client"), ("/usr/bin/epmd", "rabbitmq-server"),
             ("/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server"), ("/usr/sbin/runc", "runc"),
             ("/usr/lib/podman/netavark", "netavark"), ("/usr/lib/podman/aardvark-dns", "aardvark-dns"),
-            ("/bin/busybox", "busybox-static"), ("/usr/bin/setpriv", "util-linux"),
+            ("/bin/busybox", "busybox-static"), ("/usr/bin/setpriv", "util-linux"), ("/bin/ip", "iproute2"),
         ]
         var missing = needed.filter { !machine.hasProgram($0.0) }.map(\.1)
         if machine.postgresPrograms == nil { missing.append("postgresql") }

@@ -36,6 +36,7 @@ struct ContainerEngine: Sendable {
     /// - Returns: what was found.
     func prepare() async throws -> String {
         try await forgetOlderBoot()
+        try await reserveAddresses()
         if isPrepared { return "configured before" }
         do {
             let report = try await EngineHost.probe(in: state.containers)
@@ -54,6 +55,19 @@ struct ContainerEngine: Sendable {
         if known == boot { return }
         if known != nil { try await CommandRunner.check(Command("rm", ["-rf", "--", layout.runtimeState])) }
         try StateFile.write(boot, to: bootMarker, mode: 0o644)
+    }
+
+    /// Keeps what is sent to a pod that is gone on this machine. With the last pod of an app its network ends, and the
+    /// default route would take the request to whoever has the address out there. Networks precede this route.
+    private func reserveAddresses() async throws {
+        try await CommandRunner.check(
+            Command("ip", ["-4", "route", "replace", "unreachable", layout.networkRange, "metric", "4294967295"]))
+    }
+
+    /// Does nothing where they are not reserved.
+    func releaseAddresses() async throws {
+        try await CommandRunner.check(
+            Command("ip", ["-4", "route", "flush", "type", "unreachable", "exact", layout.networkRange]))
     }
 
     /// A podman command on this installation's storage.

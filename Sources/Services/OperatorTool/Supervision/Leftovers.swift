@@ -39,6 +39,9 @@ struct Leftovers: Sendable {
         return all.filter { own.contains($0) || monitors.contains($0.parent) }
     }
 
+    /// Whether apps run.
+    var hasApps: Bool { ProcessIdentity.all().contains { Self.program(of: $0) == "conmon" && isOurs($0) } }
+
     /// The ports of the installation's nginx when it is left alone: the router takes it over with them.
     var edgePorts: Set<Int> {
         guard sparesApps else { return [] }

@@ -19,7 +19,8 @@ struct SupervisorProcess: Sendable {
         case failed(step: String, cause: any Error)
     }
 
-    /// - Returns: false when the platform could not be started; everything is stopped again then.
+    /// - Returns: false when the platform could not be started; everything is stopped again then, but for apps that ran
+    ///   before: a killed supervisor leaves them running, and a start that is refused is no reason to stop them.
     func run() async throws -> Bool {
         try state.prepare()
         guard let lock = try takeLock() else {
@@ -32,6 +33,7 @@ struct SupervisorProcess: Sendable {
         let supervisor = Supervisor(state: state, probe: ReadinessProbe(client: try HTTPClient()), logger: logger)
         let platform = Platform(
             state: state, programs: programs, supervisor: supervisor, logger: logger, progress: progress)
+        let hadApps = Leftovers(state: state).hasApps
         let outcome = await withTaskGroup(of: Outcome?.self) { group in
             group.addTask { await start(platform) }
             group.addTask { await awaitSignal() }
@@ -45,12 +47,14 @@ struct SupervisorProcess: Sendable {
             }
             return .toldToStop
         }
+        var sparesApps = false
         if case .failed(let step, let cause) = outcome {
+            sparesApps = hadApps
             let lines = (cause as? OperatorError)?.lines ?? ["\(cause)"]
             logger.error("The platform could not be started", metadata: ["step": "\(step)", "error": "\(cause)"])
             progress(.failed(step: step, lines: lines))
         }
-        await stop(supervisor)
+        await stop(supervisor, sparesApps: sparesApps)
         try StateFile.remove(state.supervisorRecord)
         if case .failed = outcome { return false }
         return true
@@ -105,10 +109,10 @@ struct SupervisorProcess: Sendable {
     }
 
     /// Stops servers and apps, those others depend on last.
-    private func stop(_ supervisor: Supervisor) async {
+    private func stop(_ supervisor: Supervisor, sparesApps: Bool) async {
         await supervisor.stop(tier: .entrance)
         await supervisor.stop(tier: .service)
-        await stopApps()
+        if !sparesApps { await stopApps() }
         await supervisor.stop(tier: .infrastructure)
         await supervisor.stop(tier: .foundation)
         do {
@@ -125,6 +129,7 @@ struct SupervisorProcess: Sendable {
             guard engine.isPrepared else { return }
             let count = try await engine.stopContainers()
             logger.notice("Stopped the apps", metadata: ["containers": "\(count)"])
+            try await engine.releaseAddresses()
         } catch {
             logger.error("The apps could not be stopped", metadata: ["error": "\(error)"])
         }
