@@ -99,6 +99,25 @@ struct BucketCollectionTests {
         #expect(marks.isEmpty)
     }
 
+    /// Services tell times in whole seconds: a mark may be up to a second younger than it seems.
+    @Test func whatIsCondemnedWaitsForHalfTheGracePeriodAtLeast() async throws {
+        let orphan = try await push("orphan")
+        // A mark counts only when it is of a later time than its entry.
+        try await Task.sleep(for: .seconds(1))
+        try await collect(at: .now.addingTimeInterval(Self.grace.seconds))
+        let condemned = try #require(try await storage.links(orphan, in: name).first?.condemned)
+        let due = condemned.addingTimeInterval(Self.grace.seconds / 2)
+        try await collect(at: due.addingTimeInterval(0.9))
+        #expect(try await storage.links(orphan, in: name).first?.condemned == condemned)
+        try await collect(at: due.addingTimeInterval(1.1))
+        #expect(try await storage.links(orphan, in: name).isEmpty)
+    }
+
+    private func collect(at moment: Date) async throws {
+        _ = try await storage.collect(
+            CollectionRun(rules: CollectionRules(grace: Self.grace, rules: []), now: moment))
+    }
+
     @Test func whatLeadsToAManifestThatIsGoneGoes() async throws {
         let image = try await pushImage("layer", tag: "v1", to: storage)
         let lost = try await pushImage("lost", tag: "v2", to: storage)
