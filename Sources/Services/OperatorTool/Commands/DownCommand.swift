@@ -36,9 +36,9 @@ struct DownCommand: AsyncParsableCommand {
         if !orphans.isEmpty { Console.say("Stopped what a killed supervisor left: \(orphans.joined(separator: ", "))") }
         if engine.isPrepared { _ = try await engine.stopContainers() }
         try await stopEdge(state)
-        try await engine.releaseAddresses()
         let leftovers = try await Leftovers(state: state).stopAll()
         if !leftovers.isEmpty { Console.say("Stopped what no record told of: \(leftovers.joined(separator: ", "))") }
+        try await engine.releaseAddresses()
         Console.say(
             "Stopped after \(ProgressEvent.seconds((clock.now - began).milliseconds)). State is kept in \(state.root).")
     }

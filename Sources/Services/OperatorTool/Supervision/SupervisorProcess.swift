@@ -124,14 +124,19 @@ struct SupervisorProcess: Sendable {
     }
 
     private func stopApps() async {
+        let engine = ContainerEngine(state: state)
+        guard engine.isPrepared else { return }
         do {
-            let engine = ContainerEngine(state: state)
-            guard engine.isPrepared else { return }
             let count = try await engine.stopContainers()
             logger.notice("Stopped the apps", metadata: ["containers": "\(count)"])
-            try await engine.releaseAddresses()
         } catch {
             logger.error("The apps could not be stopped", metadata: ["error": "\(error)"])
+            return
+        }
+        do {
+            try await engine.releaseAddresses()
+        } catch {
+            logger.warning("The addresses of pods stay reserved", metadata: ["error": "\(error)"])
         }
     }
 }
