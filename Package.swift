@@ -237,7 +237,7 @@ let package = Package(
             "ServiceHTTP",
             [
                 "MetricsExposition", "PlatformModel", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging,
-                metrics, nioCore, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1,
+                metrics, nioCore, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, nioPosix,
             ]),
         tests(
             "ServiceHTTP",

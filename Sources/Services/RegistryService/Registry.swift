@@ -28,7 +28,7 @@ func makeRegistry(
         responder: RegistryResponder(api, health), listen: configuration.listen,
         // A line of the log costs more than is saved, so that logged requests all go one way.
         server: try makeServer(configuration, atOnce: process.logger.logLevel > .info ? api.answerAtOnce : nil),
-        logger: process.logger)
+        acceptsOnEventLoop: true, logger: process.logger)
     let expiry = UploadExpiry(storage: storage, age: rules.uploadExpiry, logger: process.logger)
     let collector = Collector(storage: storage, rules: rules, budget: budget, logger: process.logger)
     return [.init("uploads", expiry)] + collecting(collector, configuration) + [.init("http", http)]

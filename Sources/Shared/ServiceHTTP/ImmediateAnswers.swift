@@ -1,21 +1,24 @@
 import Glibc
 package import HTTPTypes
 package import NIOCore
+import NIOHTTP1
 import NIOHTTPTypes
 import Synchronization
 
-/// A whole answer with status 200 and a body that is in memory.
+/// A whole answer with status 200, written down as an HTTP/1.1 message (RFC 9112).
 package struct ImmediateAnswer: Sendable {
-    package let head: HTTPResponse
-    package let body: ByteBuffer
+    /// Status line, fields and body.
+    package let message: ByteBuffer
 
     /// - Parameter fields: all but the length and the date, which are added.
-    package init(_ fields: HTTPFields, body: ByteBuffer) {
-        var head = HTTPResponse(status: .ok, headerFields: fields)
-        head.headerFields[.contentLength] = "\(body.readableBytes)"
-        head.headerFields[.date] = CurrentDate.text
-        self.head = head
-        self.body = body
+    package init(_ fields: HTTPFields, body: [UInt8]) {
+        var message = ByteBuffer()
+        message.reserveCapacity(body.count + 512)
+        message.writeStaticString("HTTP/1.1 200 OK\r\n")
+        for field in fields { message.writeString("\(field.name.rawName): \(field.value)\r\n") }
+        message.writeString("Content-Length: \(body.count)\r\nDate: \(CurrentDate.text)\r\n\r\n")
+        message.writeBytes(body)
+        self.message = message
     }
 
     /// Answers a GET request from memory; nil leaves it to the server's responder. May not wait for anything.
@@ -31,13 +34,17 @@ final class ImmediateAnswers: ChannelDuplexHandler {
     typealias OutboundOut = HTTPResponsePart
 
     private let source: ImmediateAnswer.Source
+    private let writer: MessageWriter
     /// Requests that took the usual way and whose answers have not ended; what comes after them waits its turn.
     private var unanswered = 0
     /// The answer to the request that is being read.
     private var answer: ImmediateAnswer?
     private var mustFlush = false
 
-    init(_ source: @escaping ImmediateAnswer.Source) { self.source = source }
+    init(_ source: @escaping ImmediateAnswer.Source, _ writer: MessageWriter) {
+        self.source = source
+        self.writer = writer
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
@@ -53,8 +60,8 @@ final class ImmediateAnswers: ChannelDuplexHandler {
         case .end:
             guard let answer else { break }
             self.answer = nil
-            context.write(wrapOutboundOut(.head(answer.head)), promise: nil)
-            context.write(wrapOutboundOut(.body(answer.body)), promise: nil)
+            // The handlers between here and the writer need to know no more than that an answer has ended.
+            writer.next = answer.message
             context.write(wrapOutboundOut(.end(nil)), promise: nil)
             mustFlush = true
             return
@@ -76,14 +83,35 @@ final class ImmediateAnswers: ChannelDuplexHandler {
     }
 }
 
+/// Writes whole messages in the place of the ends that follow them, past the encoder, which has nothing to do for them.
+final class MessageWriter: ChannelOutboundHandler {
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    /// What the next part to come stands for.
+    var next: ByteBuffer?
+    private let encoder: ChannelHandlerContext
+
+    /// - Parameter encoder: the place of the connection's `HTTPResponseEncoder`.
+    init(_ encoder: ChannelHandlerContext) { self.encoder = encoder }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard let message = next else { return context.write(data, promise: promise) }
+        next = nil
+        encoder.write(NIOAny(IOData.byteBuffer(message)), promise: promise)
+    }
+}
+
 extension HTTPRequest {
     /// Whether it is a GET without a body, of a whole resource, on a connection that stays.
     fileprivate var isSimpleGet: Bool {
         guard method == .get else { return false }
         for field in headerFields {
             switch field.name {
-            case .connection, .contentLength, .transferEncoding, .expect, .upgrade, .range, .ifRange, .ifMatch,
-                .ifNoneMatch, .ifModifiedSince, .ifUnmodifiedSince:
+            case .contentLength:
+                guard field.value == "0" else { return false }
+            case .connection, .transferEncoding, .expect, .upgrade, .range, .ifRange, .ifMatch, .ifNoneMatch,
+                .ifModifiedSince, .ifUnmodifiedSince:
                 return false
             default: break
             }

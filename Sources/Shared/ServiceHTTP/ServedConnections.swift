@@ -1,6 +1,7 @@
 package import HummingbirdCore
 package import Logging
 package import NIOCore
+import NIOHTTP1
 import NIOHTTPTypesHTTP1
 import Synchronization
 
@@ -54,13 +55,14 @@ package struct ServedConnections<Base: ServerChildChannel>: ServerChildChannel {
     package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         base.setup(channel: channel, logger: logger).flatMapThrowing { [base, atOnce] inner in
             let pipeline = inner.channel.pipeline.syncOperations
-            try pipeline.addHandler(
-                ConnectionPersistence(), position: .before(try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)))
+            let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
+            try pipeline.addHandler(ConnectionPersistence(), position: .before(codec))
             if let atOnce {
+                let writer = MessageWriter(try pipeline.context(handlerType: HTTPResponseEncoder.self))
+                try pipeline.addHandler(writer, position: .before(codec))
                 // Behind the one that ends idle connections, so that it sees these requests too.
-                let place = ChannelPipeline.SynchronousOperations.Position.after(
-                    try pipeline.handler(type: HTTPConnectionStateHandler.self))
-                try pipeline.addHandler(ImmediateAnswers(atOnce), position: place)
+                let state = try pipeline.handler(type: HTTPConnectionStateHandler.self)
+                try pipeline.addHandler(ImmediateAnswers(atOnce, writer), position: .after(state))
             }
             return Value(inner, base: base, logger: logger)
         }

@@ -32,19 +32,28 @@ extension RegistryAPI {
     /// Everything else, failures too, is nil and goes to ``answer(_:to:_:)``, which gives the same answers.
     func answerAtOnce(_ request: HTTPRequest) -> ImmediateAnswer? {
         let start = ContinuousClock.now
-        guard let path = request.path, let resource = resources.recall(path),
-            case .blob(let name, let digest) = resource,
+        guard let path = request.path, let known = knownAnswer(at: path),
             let grant = authenticator.recall(request.headerFields[.authorization]),
-            resource.access(.get).allSatisfy(grant.covers),
+            known.access.allSatisfy(grant.covers)
+        else { return nil }
+        metrics.countRemembered(known.size, duration: ContinuousClock.now - start)
+        return known.answer
+    }
+
+    /// The answer to everybody who may have what a path names: the one of a moment ago, or a new one.
+    private func knownAnswer(at path: String) -> KnownAnswer? {
+        if let known = answers[path], storage.isUnchanged(since: known.look) { return known }
+        guard let resource = resources.recall(path), case .blob(let name, let digest) = resource,
             // Whoever asks the usual way is told what is wrong.
-            let bytes = try? storage.recallBlob(digest, in: name)
+            let blob = try? storage.recallBlob(digest, in: name)
         else { return nil }
         var fields = Self.fields(ofContent: digest)
         fields[.dockerAPIVersion] = Self.version
-        metrics.countRemembered()
-        metrics.countSent(bytes.readableBytes)
-        metrics.countRequest(resource.label, .get, status: 200, duration: ContinuousClock.now - start)
-        return ImmediateAnswer(fields, body: bytes)
+        let new = KnownAnswer(
+            answer: ImmediateAnswer(fields, body: blob.bytes), access: resource.access(.get), size: blob.bytes.count,
+            look: blob.look)
+        answers[path] = new
+        return new
     }
 
     private func countDamage(_ digest: ImageDigest, _ context: RegistryContext) {

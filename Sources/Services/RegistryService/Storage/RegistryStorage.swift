@@ -18,13 +18,23 @@ protocol BlobContent: Sendable {
     func write(_ range: Range<Int>, to sink: inout BodySink) async throws
 }
 
+/// A blob that was in memory.
+struct RecalledBlob: Sendable {
+    let bytes: [UInt8]
+    /// When it was seen to be what the storage holds.
+    let look: FolderLook
+}
+
 /// The blobs of repositories.
 protocol BlobStore: Sendable {
     /// Opens a blob that is visible in a repository.
     func openBlob(_ digest: ImageDigest, in name: RepositoryName, for use: BlobUse) async throws -> BlobLookup
 
     /// What ``openBlob(_:in:for:)`` would find for reading, if that is known and in memory; otherwise nil.
-    func recallBlob(_ digest: ImageDigest, in name: RepositoryName) throws -> ByteBuffer?
+    func recallBlob(_ digest: ImageDigest, in name: RepositoryName) throws -> RecalledBlob?
+
+    /// Whether what was recalled a moment ago would be recalled again.
+    func isUnchanged(since look: FolderLook) -> Bool
 
     /// The length of a blob that is visible in a repository and whole.
     func blobSize(_ digest: ImageDigest, in name: RepositoryName) async throws -> Int?

@@ -23,7 +23,8 @@ extension BucketStorage {
     }
 
     /// Nothing: the service is asked each time.
-    func recallBlob(_ digest: ImageDigest, in name: RepositoryName) -> ByteBuffer? { nil }
+    func recallBlob(_ digest: ImageDigest, in name: RepositoryName) -> RecalledBlob? { nil }
+    func isUnchanged(since look: FolderLook) -> Bool { false }
 
     /// The entry of a blob this replica saw last, if it is still there and may be used without a look at its mark.
     ///

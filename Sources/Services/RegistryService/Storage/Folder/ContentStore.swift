@@ -52,10 +52,14 @@ struct ContentStore: Sendable {
     }
 
     /// A small piece of content if it need not be read, without blocking.
-    func recall(_ digest: ImageDigest, size: Int) throws -> [UInt8]? {
-        guard size <= Self.rememberedSize else { return nil }
-        let bytes = try documents.recall(layout.blob(digest), files)
-        return bytes?.count == size ? bytes : nil
+    func recall(_ digest: ImageDigest, size: Int) throws -> [UInt8]? { try sighting(of: digest, size: size)?.value }
+
+    /// What ``recall(_:size:)`` tells, and when it was seen.
+    func sighting(of digest: ImageDigest, size: Int) throws -> (value: [UInt8], look: FolderLook)? {
+        guard size <= Self.rememberedSize, let seen = try documents.sighting(of: layout.blob(digest), files),
+            seen.value.count == size
+        else { return nil }
+        return seen
     }
 
     /// What has to be placed to make a complete, verified and flushed file the content of `digest`.

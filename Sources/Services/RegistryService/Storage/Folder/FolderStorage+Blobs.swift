@@ -23,10 +23,14 @@ extension FolderStorage {
         }
     }
 
-    func recallBlob(_ digest: ImageDigest, in name: RepositoryName) throws -> ByteBuffer? {
-        guard let link = try metadata.recallLink(digest, in: name) else { return nil }
-        return try content.recall(digest, size: link.size).map { ByteBuffer(bytes: $0) }
+    func recallBlob(_ digest: ImageDigest, in name: RepositoryName) throws -> RecalledBlob? {
+        guard let link = try metadata.linkSighting(digest, in: name),
+            let seen = try content.sighting(of: digest, size: link.value.size)
+        else { return nil }
+        return RecalledBlob(bytes: seen.value, look: .earlier(link.look, seen.look))
     }
+
+    func isUnchanged(since look: FolderLook) -> Bool { look.covers(FolderLook(files)) }
 
     private enum OpenedBlob {
         case unknown

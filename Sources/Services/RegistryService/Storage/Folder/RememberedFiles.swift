@@ -7,26 +7,11 @@ import Synchronization
 /// A file is remembered only when its last change is older than the grain of the clock that dates changes, so that any
 /// later change shows.
 final class RememberedFiles<Value: Sendable>: Sendable {
-    /// When a file was last seen to be the one remembered.
-    private struct Look {
-        /// How long a file is not asked again unless the tree has changed: what others change shows that much later.
-        private static var trust: Duration { .milliseconds(10) }
-
-        let moment: ContinuousClock.Instant
-        let changes: Int
-
-        init(_ files: FileTree) {
-            changes = files.changes
-            moment = .now
-        }
-
-        func covers(_ later: Look) -> Bool { changes == later.changes && later.moment - moment < Self.trust }
-    }
-
     private struct Entry {
         let status: FileStatus
         let value: Value
-        var look: Look?
+        /// When the file was last seen to be the one remembered.
+        var look: FolderLook?
     }
 
     private static var grain: TimeInterval { 0.1 }
@@ -63,17 +48,20 @@ final class RememberedFiles<Value: Sendable>: Sendable {
     }
 
     /// What a file or folder says, if it was read before and is the same now; nil when it has to be read.
+    func recall(_ path: String, _ files: FileTree) throws -> Value? { try sighting(of: path, files)?.value }
+
+    /// What ``recall(_:_:)`` tells, and when that was seen.
     ///
     /// Looks at nothing but the status of a file that was used lately, which does not wait for the disk, and not even
     /// at that when it did so a moment ago.
-    func recall(_ path: String, _ files: FileTree) throws -> Value? {
-        let look = Look(files)
+    func sighting(of path: String, _ files: FileTree) throws -> (value: Value, look: FolderLook)? {
+        let look = FolderLook(files)
         guard let known = entries.withLock({ $0[path] }) else { return nil }
-        if known.look?.covers(look) == true { return known.value }
+        if let earlier = known.look, earlier.covers(look) { return (known.value, earlier) }
         guard try files.status(path) == known.status else { return nil }
         entries.withLock { entries in
             if entries[path]?.status == known.status { entries[path]?.look = look }
         }
-        return known.value
+        return (known.value, look)
     }
 }

@@ -34,7 +34,14 @@ struct RepositoryFiles: Sendable {
 
     /// The entry of a blob if it need not be read, without blocking.
     func recallLink(_ digest: ImageDigest, in name: RepositoryName) throws -> BlobLink? {
-        try links.recall(layout.blobLink(digest, in: name), files)
+        try linkSighting(digest, in: name)?.value
+    }
+
+    /// The entry of a blob if it need not be read, and when it was seen; without blocking.
+    func linkSighting(
+        _ digest: ImageDigest, in name: RepositoryName
+    ) throws -> (value: BlobLink, look: FolderLook)? {
+        try links.sighting(of: layout.blobLink(digest, in: name), files)
     }
 
     /// What makes a blob visible; nil when it is visible already, whose age is reset then.
