@@ -9,16 +9,27 @@ import Synchronization
 package struct ImmediateAnswer: Sendable {
     /// Status line, fields and body.
     package let message: ByteBuffer
+    private let second: time_t
+
+    /// Whether an answer made now would have the same date.
+    package var isDatedNow: Bool { second == time(nil) }
 
     /// - Parameter fields: all but the length and the date, which are added.
     package init(_ fields: HTTPFields, body: [UInt8]) {
         var message = ByteBuffer()
         message.reserveCapacity(body.count + 512)
         message.writeStaticString("HTTP/1.1 200 OK\r\n")
-        for field in fields { message.writeString("\(field.name.rawName): \(field.value)\r\n") }
-        message.writeString("Content-Length: \(body.count)\r\nDate: \(CurrentDate.text)\r\n\r\n")
+        for field in fields {
+            message.writeString(field.name.rawName)
+            message.writeStaticString(": ")
+            message.writeString(field.value)
+            message.writeStaticString("\r\n")
+        }
+        let date = CurrentDate.now
+        message.writeString("Content-Length: \(body.count)\r\nDate: \(date.text)\r\n\r\n")
         message.writeBytes(body)
         self.message = message
+        second = date.second
     }
 
     /// Answers a GET request from memory; nil leaves it to the server's responder. May not wait for anything.
@@ -124,11 +135,11 @@ extension HTTPRequest {
 private enum CurrentDate {
     private static let last = Mutex((second: time_t(0), text: ""))
 
-    static var text: String {
+    static var now: (second: time_t, text: String) {
         let second = time(nil)
         return last.withLock { last in
             if last.second != second { last = (second, text(of: second)) }
-            return last.text
+            return last
         }
     }
 

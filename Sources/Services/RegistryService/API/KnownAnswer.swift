@@ -1,3 +1,4 @@
+import NIOCore
 import ServiceHTTP
 
 /// The answer to pulls of one blob of a repository, which holds as long as what it was made from is unchanged.
@@ -8,5 +9,8 @@ struct KnownAnswer: Sendable {
     /// The length of the blob.
     let size: Int
     /// When the blob was seen.
-    let look: FolderLook
+    var look: FolderLook
+
+    /// How many bytes it takes.
+    var weight: Int { answer.message.readableBytes }
 }

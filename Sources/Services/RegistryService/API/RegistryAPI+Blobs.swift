@@ -42,11 +42,18 @@ extension RegistryAPI {
 
     /// The answer to everybody who may have what a path names: the one of a moment ago, or a new one.
     private func knownAnswer(at path: String) -> KnownAnswer? {
-        if let known = answers[path], storage.isUnchanged(since: known.look) { return known }
+        let known = answers[path]
+        if let known, storage.isUnchanged(since: known.look) { return known }
         guard let resource = resources.recall(path), case .blob(let name, let digest) = resource,
             // Whoever asks the usual way is told what is wrong.
             let blob = try? storage.recallBlob(digest, in: name)
         else { return nil }
+        // A digest never names other bytes.
+        if var known, known.answer.isDatedNow {
+            known.look = blob.look
+            answers.update(path) { $0.look = blob.look }
+            return known
+        }
         var fields = Self.fields(ofContent: digest)
         fields[.dockerAPIVersion] = Self.version
         let new = KnownAnswer(

@@ -36,8 +36,8 @@ struct RegistryAPI: Sendable {
     static let version = "registry/2.0"
 
     let resources = KnownResources()
-    /// The answers given lately to pulls of small blobs, by path: at most 4 MiB.
-    let answers = BoundedCache<String, KnownAnswer>(limit: 256)
+    /// The answers given lately to pulls of small blobs, by path: 16 MiB at most.
+    let answers = BoundedCache<String, KnownAnswer>(limit: 16384, budget: 16 << 20) { $0.weight }
 
     /// - Throws: ``RegistryError``, which renders itself.
     func answer(_ request: Request, to path: String, _ context: RegistryContext) async throws -> Response {

@@ -135,7 +135,7 @@ enum RegistryResource: Hashable, Sendable {
 /// What the paths asked for lately name. Popular ones are asked for again and again, and taking a path apart costs a
 /// twentieth of answering it.
 final class KnownResources: Sendable {
-    private let known = BoundedCache<String, RegistryResource>(limit: 1024)
+    private let known = BoundedCache<String, RegistryResource>(limit: 16384)
 
     /// What a path asked for lately names.
     func recall(_ path: String) -> RegistryResource? { known[path] }

@@ -7,8 +7,8 @@ import ObjectStorage
 struct ContentStore: Sendable {
     let layout: StorageLayout
     let files: FileTree
-    private let documents = RememberedFiles<[UInt8]>(limit: 1024)
-    /// What is remembered is at most so long, 16 MiB in all.
+    private let documents = RememberedFiles<[UInt8]>(limit: 16384, budget: 16 << 20) { $0.count }
+    /// What is remembered is at most so long.
     private static let rememberedSize = 16 << 10
 
     init(layout: StorageLayout, files: FileTree) {

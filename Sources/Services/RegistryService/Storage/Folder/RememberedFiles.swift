@@ -1,6 +1,5 @@
 import FoundationEssentials
 import ObjectStorage
-import Synchronization
 
 /// What small files said when they were read last, as long as they are the same files.
 ///
@@ -16,11 +15,14 @@ final class RememberedFiles<Value: Sendable>: Sendable {
 
     private static var grain: TimeInterval { 0.1 }
 
-    private let limit: Int
-    private let entries = Mutex<[String: Entry]>([:])
+    private let entries: BoundedCache<String, Entry>
 
-    /// - Parameter limit: how many files are remembered; past it all are forgotten.
-    init(limit: Int) { self.limit = limit }
+    /// - Parameters:
+    ///   - limit: how many files are remembered; past it all are forgotten.
+    ///   - budget: how much may be remembered of them, as `weigh` tells it.
+    init(limit: Int, budget: Int = .max, weigh: @escaping @Sendable (Value) -> Int = { _ in 0 }) {
+        entries = BoundedCache(limit: limit, budget: budget) { weigh($0.value) }
+    }
 
     /// What a file or folder says; nil when it is missing or says nothing. Blocking.
     ///
@@ -31,8 +33,7 @@ final class RememberedFiles<Value: Sendable>: Sendable {
         at path: String, _ files: FileTree, isKept: (Value) -> Bool = { _ in true }, read: () throws -> Value?
     ) throws -> Value? {
         guard let status = try files.status(path) else { return nil }
-        let known = entries.withLock { $0[path] }
-        if let known, known.status == status { return known.value }
+        if let known = entries[path], known.status == status { return known.value }
         guard let value = try read() else { return nil }
         if isKept(value) { remember(value, path, status) }
         return value
@@ -41,10 +42,7 @@ final class RememberedFiles<Value: Sendable>: Sendable {
     /// Remembers what a file said that was `status` before it was read.
     func remember(_ value: Value, _ path: String, _ status: FileStatus) {
         guard -status.modified.timeIntervalSinceNow > Self.grain else { return }
-        entries.withLock { entries in
-            if entries.count >= limit { entries = [:] }
-            entries[path] = Entry(status: status, value: value)
-        }
+        entries[path] = Entry(status: status, value: value)
     }
 
     /// What a file or folder says, if it was read before and is the same now; nil when it has to be read.
@@ -56,11 +54,11 @@ final class RememberedFiles<Value: Sendable>: Sendable {
     /// at that when it did so a moment ago.
     func sighting(of path: String, _ files: FileTree) throws -> (value: Value, look: FolderLook)? {
         let look = FolderLook(files)
-        guard let known = entries.withLock({ $0[path] }) else { return nil }
+        guard let known = entries[path] else { return nil }
         if let earlier = known.look, earlier.covers(look) { return (known.value, earlier) }
         guard try files.status(path) == known.status else { return nil }
-        entries.withLock { entries in
-            if entries[path]?.status == known.status { entries[path]?.look = look }
+        entries.update(path) { entry in
+            if entry.status == known.status { entry.look = look }
         }
         return (known.value, look)
     }
