@@ -53,6 +53,19 @@ import Testing
         }
     }
 
+    /// An answer that is given again has the time at which it is given.
+    @Test func theDateMovesOn() async throws {
+        try await RegistryFixture.run { registry in
+            let digest = try await Self.known("content", in: registry)
+            func date() throws -> Substring {
+                let answer = try #require(registry.api.answerAtOnce(Self.request(digest)))
+                return try #require(String(buffer: answer.message).firstMatch(of: /\r\nDate: ([^\r]+)\r\n/)).1
+            }
+            let first = try date()
+            try await eventually("the date is a later one") { try date() != first }
+        }
+    }
+
     @Test func whatIsGoneOrElsewhereIsNotAnswered() async throws {
         try await RegistryFixture.run { registry in
             let digest = try await Self.known("content", in: registry)
