@@ -65,4 +65,29 @@ struct PostgresNotificationsTests {
             #expect(await iterator.next() == nil)
         }
     }
+
+    @Test func whoComesWhileChannelsChangeIsWelcomedAtOnce() async throws {
+        try await withDatabase { database in
+            let notifications = PostgresNotifications(url: database.url, logger: database.logger)
+            let slowest = try await withThrowingTaskGroup(of: Duration.self) { group in
+                for listener in 0..<3 {
+                    group.addTask {
+                        var slowest = Duration.zero
+                        for _ in 0..<300 {
+                            let start = ContinuousClock.now
+                            // Each end makes the channel one nobody listens to, or nearly.
+                            for await event in notifications.listen("channel \(listener)") {
+                                #expect(event == .resync)
+                                break
+                            }
+                            slowest = max(slowest, .now - start)
+                        }
+                        return slowest
+                    }
+                }
+                return try await group.reduce(.zero, max)
+            }
+            #expect(slowest < .seconds(5))
+        }
+    }
 }

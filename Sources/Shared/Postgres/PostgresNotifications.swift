@@ -120,8 +120,10 @@ private final class NotificationListener: Sendable {
             for id in state.subscriptions.keys { state.subscriptions[id]?.isActive = false }
         }
         while !isStopped {
-            try adjust(&channels, on: connection)
+            let hasRunStatements = try adjust(&channels, on: connection)
             while let notification = connection.nextNotification() { deliver(notification) }
+            // A statement that is waited for takes the signals of those who come or go meanwhile: look again.
+            guard !hasRunStatements else { continue }
             let isReadable = wake.wait(alsoFor: connection.socket, limit: .seconds(30))
             if isReadable { connection.consumeInput() }
             guard !connection.isBroken else { throw PostgresError(.connectionLost, detail: "closed by the server") }
@@ -129,7 +131,9 @@ private final class NotificationListener: Sendable {
     }
 
     /// Makes the connection listen to exactly the channels that have listeners, and welcomes new listeners.
-    private func adjust(_ channels: inout Set<String>, on connection: ConnectionHandle) throws(PostgresError) {
+    ///
+    /// - Returns: whether that took a statement.
+    private func adjust(_ channels: inout Set<String>, on connection: ConnectionHandle) throws(PostgresError) -> Bool {
         let wanted = state.withLock { Set($0.subscriptions.values.map(\.channel)) }
         for channel in wanted.subtracting(channels) {
             _ = try run("LISTEN \(identifier: channel)", on: connection)
@@ -137,6 +141,7 @@ private final class NotificationListener: Sendable {
         for channel in channels.subtracting(wanted) {
             _ = try run("UNLISTEN \(identifier: channel)", on: connection)
         }
+        let hasRunStatements = channels != wanted
         channels = wanted
         let welcomed = state.withLock { state in
             var welcomed: [AsyncStream<PostgresNotification>.Continuation] = []
@@ -148,6 +153,7 @@ private final class NotificationListener: Sendable {
             return welcomed
         }
         for continuation in welcomed { continuation.yield(.resync) }
+        return hasRunStatements
     }
 
     private func run(_ sql: SQL, on connection: ConnectionHandle) throws(PostgresError) -> ResultHandle {
