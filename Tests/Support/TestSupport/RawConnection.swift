@@ -8,22 +8,31 @@ package final class RawConnection: Sendable {
 
     private let descriptor: CInt
 
-    package init(port: Int) throws {
+    /// - Parameter source: the address it comes from, of those this machine has.
+    package init(port: Int, from source: String? = nil) throws {
         let opened = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard opened >= 0 else { throw Failed() }
         descriptor = opened
         var limit = timeval(tv_sec: 20, tv_usec: 0)
         setsockopt(opened, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        if let source {
+            guard Self.withAddress(source, 0, { bind(opened, $0, $1) }) == 0 else { throw Failed() }
+        }
+        guard Self.withAddress("127.0.0.1", port, { connect(opened, $0, $1) }) == 0 else { throw Failed() }
+    }
+
+    private static func withAddress(
+        _ host: String, _ port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt
+    ) -> CInt {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(UInt16(port)).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        let connected = withUnsafePointer(to: &address) { pointer in
+        address.sin_addr.s_addr = inet_addr(host)
+        return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(opened, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        guard connected == 0 else { throw Failed() }
     }
 
     deinit { close(descriptor) }

@@ -55,7 +55,7 @@ struct BlobReading: BlobContent {
         while !next.isEmpty {
             let following = Self.next(next.upperBound, range, Self.sent)
             async let ahead: Void = load(following)
-            try await sender.send(try content.descriptor(for: next), next)
+            try await sender.send(content, next)
             try await ahead
             next = following
         }
@@ -67,12 +67,12 @@ struct BlobReading: BlobContent {
         while ready.upperBound < size {
             let following = Self.next(ready.upperBound, 0..<size, Self.hashed)
             async let ahead: Void = feed(following, to: hash)
-            try await sender.send(try content.descriptor(for: ready), ready)
+            try await sender.send(content, ready)
             try await ahead
             ready = following
         }
         try await accept(hash)
-        try await sender.send(try content.descriptor(for: ready), ready)
+        try await sender.send(content, ready)
     }
 
     private func load(_ range: Range<Int>) async throws {

@@ -115,7 +115,8 @@ final class OpenBlob: Sendable {
         }
     }
 
-    private func read(_ range: Range<Int>, to buffer: inout ByteBuffer) throws {
+    /// Appends a part to a buffer; throws when the file has become shorter.
+    func read(_ range: Range<Int>, to buffer: inout ByteBuffer) throws {
         let count = try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: range.count) { bytes in
             try file.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<range.count]), at: range.lowerBound)
         }

@@ -1,0 +1,92 @@
+import CurlTransfer
+import Foundation
+import HTTPTypes
+import OCIRegistry
+import OpenSSLCrypto
+import TestSupport
+import Testing
+
+@testable import RegistryService
+
+/// Content above a mebibyte: copied to clients on this machine, sent by the kernel to those of other addresses.
+@Suite(.timeLimit(.minutes(2))) struct LargeBlobTests {
+    /// The second is not the address the client reaches, as if it were of another machine.
+    private static let sources = ["127.0.0.1", "127.0.0.2"]
+
+    /// 18 MB; its period is not a multiple of anything that is sent at a time.
+    private static let content: [UInt8] = {
+        var seed = UInt64(1)
+        let period = (0..<1_000_003).map { _ in
+            seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return UInt8(truncatingIfNeeded: seed >> 56)
+        }
+        return Array(repeatElement(period, count: 18).joined())
+    }()
+
+    private static func push(to registry: RegistryProcess) async throws -> ImageDigest {
+        let digest = ImageDigest(of: content)
+        let url = "http://\(registry.address)/v2/a/blobs/uploads/?digest=\(digest)"
+        let push = TransferRequest(method: .post, url: url, body: .bytes(content))
+        #expect(try await registry.send(push).status == 201)
+        return digest
+    }
+
+    private static func request(_ digest: ImageDigest, _ fields: String = "") -> String {
+        "GET /v2/a/blobs/\(digest) HTTP/1.1\r\nHost: x\r\n\(fields)\r\n"
+    }
+
+    @Test(arguments: sources)
+    func allOfItArrivesInOrder(_ source: String) async throws {
+        try await withTemporaryDirectory("large") { folder in
+            let port = try freePort()
+            let registry = try await RegistryProcess(root: folder, port: port)
+            let digest = try await Self.push(to: registry)
+            let connection = try RawConnection(port: port, from: source)
+            // One behind the other, so that a byte too many or too few of one shows in the next.
+            let part = 999_999..<9_000_001
+            let range = "Range: bytes=\(part.lowerBound)-\(part.upperBound - 1)\r\n"
+            try connection.send(Self.request(digest) + Self.request(digest, range) + Self.request(digest))
+            var received: [UInt8] = []
+            for expected in [Self.content[...], Self.content[part], Self.content[...]] {
+                var blank = received.firstRange(of: Array("\r\n\r\n".utf8))
+                while blank == nil {
+                    received += try await connection.receive()
+                    blank = received.firstRange(of: Array("\r\n\r\n".utf8))
+                }
+                let head = try #require(blank).upperBound
+                while received.count < head + expected.count {
+                    let more = try await connection.receive()
+                    try #require(!more.isEmpty)
+                    received += more
+                }
+                let end = head + expected.count
+                #expect(ImageDigest(of: Array(received[head..<end])) == ImageDigest(of: Array(expected)))
+                received.removeFirst(end)
+            }
+            try await registry.stop()
+        }
+    }
+
+    /// What is left of the file is sent, then the connection ends, and nothing else waits for it.
+    @Test(arguments: sources)
+    func aFileThatBecomesShorterEndsTheConnection(_ source: String) async throws {
+        try await withTemporaryDirectory("large") { folder in
+            let port = try freePort()
+            let registry = try await RegistryProcess(root: folder, port: port)
+            let digest = try await Self.push(to: registry)
+            let connection = try RawConnection(port: port, from: source)
+            try connection.send(Self.request(digest))
+            var count = try await connection.receive().count
+            let path = StorageLayout(root: "\(folder)/store").blob(digest)
+            #expect(truncate(path, 15 << 20) == 0)
+            while true {
+                let bytes = try await connection.receive()
+                guard !bytes.isEmpty else { break }
+                count += bytes.count
+            }
+            #expect(count < Self.content.count)
+            #expect(try await registry.send(TransferRequest(url: "http://\(registry.address)/v2/")).status == 200)
+            try await registry.stop()
+        }
+    }
+}
