@@ -52,13 +52,14 @@ struct BlobReading: BlobContent {
     private func send(_ range: Range<Int>, by sender: FileSender) async throws {
         var next = Self.next(range.lowerBound, range, Self.sent)
         try await load(next)
-        while !next.isEmpty {
+        while next.upperBound < range.upperBound {
             let following = Self.next(next.upperBound, range, Self.sent)
             async let ahead: Void = load(following)
             try await sender.send(content, next)
             try await ahead
             next = following
         }
+        try await sender.send(content, next)
     }
 
     private func send(hashing hash: RunningHash, by sender: FileSender) async throws {
