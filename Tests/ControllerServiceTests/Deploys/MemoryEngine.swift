@@ -117,7 +117,7 @@ final class MemoryEngine: WorkloadEngine {
 
     func removeApp(_ app: AppName) async throws { state.withLock { $0.removedApps.append(app) } }
 
-    func changes() -> AsyncStream<Void> { AsyncStream { $0.finish() } }
+    func changes() -> AsyncStream<Void> { AsyncStream { _ in } }
 }
 
 extension PodStatus {

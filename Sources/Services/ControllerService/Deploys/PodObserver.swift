@@ -9,7 +9,8 @@ import TaskOutbox
 /// Watches what runs, and brings an app back when its instances are not what its rows say.
 ///
 /// Looks at every app at start, since after a machine's restart nothing may run, then at each change the engine
-/// announces, and now and then in case an announcement was lost. Apps do not wait for one another.
+/// announces, and now and then in case an announcement was lost. Apps do not wait for one another: one that is being
+/// deployed, or whose processes take long to start or end, keeps no other from being looked at.
 struct PodObserver: Service {
     let pool: PostgresPool
     let engine: any WorkloadEngine
@@ -18,10 +19,6 @@ struct PodObserver: Service {
     let sweep: Duration
     let logger: Logger
     private let outstanding = Outstanding()
-    private let slots = KeyedQueue<Int>()
-
-    /// Apps looked at side by side.
-    private static let width = 8
 
     init(
         pool: PostgresPool, engine: any WorkloadEngine, apps: AppConverger, jobs: JobKeeper, sweep: Duration,
@@ -91,7 +88,7 @@ struct PodObserver: Service {
         looks.addTask {
             defer { outstanding.remove(subject) }
             do {
-                try await slots.withKey(abs(subject.hashValue % Self.width), converge)
+                try await converge()
             } catch is LeaseHeld {
                 // Another worker is at it and reads the same rows.
             } catch is CancellationError {

@@ -7,17 +7,19 @@ import PodmanClient
 extension PodmanEngine {
     func pods(of app: AppName?) async throws -> [PodStatus] {
         try await translatingErrors {
-            let labels = [PodLabels.heritage] + (app.map { [PodLabels.selector(app: $0)] } ?? [])
-            let containers = try await podman.listContainers(labels: labels)
-            let statuses = try await withThrowingTaskGroup(of: PodStatus?.self) { group in
-                for container in containers {
-                    group.addTask { try await self.status(of: PodName(container.name)) }
+            try await inTurn(app) {
+                let labels = [PodLabels.heritage] + (app.map { [PodLabels.selector(app: $0)] } ?? [])
+                let containers = try await podman.listContainers(labels: labels)
+                let statuses = try await withThrowingTaskGroup(of: PodStatus?.self) { group in
+                    for container in containers {
+                        group.addTask { try await self.status(of: PodName(container.name)) }
+                    }
+                    return try await group.reduce(into: [PodStatus]()) { list, status in
+                        if let status { list.append(status) }
+                    }
                 }
-                return try await group.reduce(into: [PodStatus]()) { list, status in
-                    if let status { list.append(status) }
-                }
+                return statuses.sorted { ($0.created, $0.name) < ($1.created, $1.name) }
             }
-            return statuses.sorted { ($0.created, $0.name) < ($1.created, $1.name) }
         }
     }
 

@@ -1,3 +1,4 @@
+import ConcurrencyPrimitives
 import CurlTransfer
 import FoundationEssentials
 import Logging
@@ -33,6 +34,9 @@ final class PodmanEngine: WorkloadEngine {
     /// Pods that are being stopped on purpose; nobody may start them again meanwhile.
     private let leaving = Mutex<Set<PodName>>([])
     private let remembering = Mutex(())
+    /// Lets a few calls that are work for podman through at a time; none of them waits for a process of an app.
+    private let calls = KeyedQueue<Int>()
+    private static let callsAtOnce = 8
     /// Who wants to know of changes that podman tells no event for.
     private let listeners = Mutex<[UUID: @Sendable () -> Void]>([:])
 
@@ -53,6 +57,13 @@ final class PodmanEngine: WorkloadEngine {
             try folder.remember(memory)
             return memory
         }
+    }
+
+    /// Carries out work of podman for an app when it is its turn.
+    func inTurn<Value: Sendable>(
+        _ app: AppName?, _ work: @Sendable () async throws -> Value
+    ) async throws -> Value {
+        try await calls.withKey(abs((app?.text ?? "").hashValue % Self.callsAtOnce), work)
     }
 
     // MARK: - Images
@@ -86,8 +97,10 @@ final class PodmanEngine: WorkloadEngine {
             let folder = PodFolder(logDirectory: configuration.logDirectory, labels: labels)
             try folder.prepare(labels)
             let specification = try await specification(workload, labels, logFile: folder.logFile(labels))
-            _ = try await podman.createContainer(specification)
-            return try await run(pod)
+            return try await inTurn(workload.app) {
+                _ = try await podman.createContainer(specification)
+                return try await run(pod)
+            }
         }
     }
 
