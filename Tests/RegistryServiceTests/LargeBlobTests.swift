@@ -2,7 +2,6 @@ import CurlTransfer
 import Foundation
 import HTTPTypes
 import OCIRegistry
-import OpenSSLCrypto
 import TestSupport
 import Testing
 
@@ -23,12 +22,29 @@ import Testing
         return Array(repeatElement(period, count: 18).joined())
     }()
 
-    private static func push(to registry: RegistryProcess) async throws -> ImageDigest {
-        let digest = ImageDigest(of: content)
-        let url = "http://\(registry.address)/v2/a/blobs/uploads/?digest=\(digest)"
-        let push = TransferRequest(method: .post, url: url, body: .bytes(content))
-        #expect(try await registry.send(push).status == 201)
-        return digest
+    /// A registry that has the content, and a connection to it.
+    private struct Served {
+        let registry: RegistryProcess
+        let connection: RawConnection
+        let digest: ImageDigest
+        /// Where the content is.
+        let file: String
+    }
+
+    private static func serve(to source: String, _ body: (Served) async throws -> Void) async throws {
+        try await withTemporaryDirectory("large") { folder in
+            let port = try freePort()
+            let registry = try await RegistryProcess(root: folder, port: port)
+            let digest = ImageDigest(of: content)
+            let url = "http://\(registry.address)/v2/a/blobs/uploads/?digest=\(digest)"
+            let push = TransferRequest(method: .post, url: url, body: .bytes(content))
+            #expect(try await registry.send(push).status == 201)
+            try await body(
+                Served(
+                    registry: registry, connection: RawConnection(port: port, from: source), digest: digest,
+                    file: StorageLayout(root: "\(folder)/store").blob(digest)))
+            try await registry.stop()
+        }
     }
 
     private static func request(_ digest: ImageDigest, _ fields: String = "") -> String {
@@ -37,11 +53,8 @@ import Testing
 
     @Test(arguments: sources)
     func allOfItArrivesInOrder(_ source: String) async throws {
-        try await withTemporaryDirectory("large") { folder in
-            let port = try freePort()
-            let registry = try await RegistryProcess(root: folder, port: port)
-            let digest = try await Self.push(to: registry)
-            let connection = try RawConnection(port: port, from: source)
+        try await Self.serve(to: source) { served in
+            let (connection, digest) = (served.connection, served.digest)
             // One behind the other, so that a byte too many or too few of one shows in the next.
             let part = 999_999..<9_000_001
             let range = "Range: bytes=\(part.lowerBound)-\(part.upperBound - 1)\r\n"
@@ -63,30 +76,24 @@ import Testing
                 #expect(ImageDigest(of: Array(received[head..<end])) == ImageDigest(of: Array(expected)))
                 received.removeFirst(end)
             }
-            try await registry.stop()
         }
     }
 
     /// What is left of the file is sent, then the connection ends, and nothing else waits for it.
     @Test(arguments: sources)
     func aFileThatBecomesShorterEndsTheConnection(_ source: String) async throws {
-        try await withTemporaryDirectory("large") { folder in
-            let port = try freePort()
-            let registry = try await RegistryProcess(root: folder, port: port)
-            let digest = try await Self.push(to: registry)
-            let connection = try RawConnection(port: port, from: source)
-            try connection.send(Self.request(digest))
-            var count = try await connection.receive().count
-            let path = StorageLayout(root: "\(folder)/store").blob(digest)
-            #expect(truncate(path, 15 << 20) == 0)
+        try await Self.serve(to: source) { served in
+            try served.connection.send(Self.request(served.digest))
+            var count = try await served.connection.receive().count
+            #expect(truncate(served.file, 15 << 20) == 0)
             while true {
-                let bytes = try await connection.receive()
+                let bytes = try await served.connection.receive()
                 guard !bytes.isEmpty else { break }
                 count += bytes.count
             }
             #expect(count < Self.content.count)
-            #expect(try await registry.send(TransferRequest(url: "http://\(registry.address)/v2/")).status == 200)
-            try await registry.stop()
+            let base = TransferRequest(url: "http://\(served.registry.address)/v2/")
+            #expect(try await served.registry.send(base).status == 200)
         }
     }
 }
