@@ -241,7 +241,7 @@ let package = Package(
             ]),
         tests(
             "ServiceHTTP",
-            [hummingbird, hummingbirdCore, hummingbirdTesting, "MetricsExposition", httpTypes, nioCore]),
+            ["MetricsExposition", "OpenSSLCrypto", hummingbird, hummingbirdCore, hummingbirdTesting, httpTypes, nioCore]),
         shared(
             "ServiceRuntime",
             [

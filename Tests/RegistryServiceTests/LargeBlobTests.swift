@@ -2,6 +2,7 @@ import CurlTransfer
 import Foundation
 import HTTPTypes
 import OCIRegistry
+import OpenSSLCrypto
 import TestSupport
 import Testing
 
@@ -12,20 +13,11 @@ import Testing
     /// The second is not the address the client reaches, as if it were of another machine.
     private static let sources = ["127.0.0.1", "127.0.0.2"]
 
-    /// 18 MB; its period is not a multiple of anything that is sent at a time.
-    private static let content: [UInt8] = {
-        var seed = UInt64(1)
-        let period = (0..<1_000_003).map { _ in
-            seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return UInt8(truncatingIfNeeded: seed >> 56)
-        }
-        return Array(repeatElement(period, count: 18).joined())
-    }()
-
     /// A registry that has the content, and a connection to it.
     private struct Served {
         let registry: RegistryProcess
         let connection: RawConnection
+        let content: [UInt8]
         let digest: ImageDigest
         /// Where the content is.
         let file: String
@@ -35,14 +27,15 @@ import Testing
         try await withTemporaryDirectory("large") { folder in
             let port = try freePort()
             let registry = try await RegistryProcess(root: folder, port: port)
+            let content = SecureRandom.bytes(18_000_000)
             let digest = ImageDigest(of: content)
             let url = "http://\(registry.address)/v2/a/blobs/uploads/?digest=\(digest)"
             let push = TransferRequest(method: .post, url: url, body: .bytes(content))
             #expect(try await registry.send(push).status == 201)
             try await body(
                 Served(
-                    registry: registry, connection: RawConnection(port: port, from: source), digest: digest,
-                    file: StorageLayout(root: "\(folder)/store").blob(digest)))
+                    registry: registry, connection: RawConnection(port: port, from: source), content: content,
+                    digest: digest, file: StorageLayout(root: "\(folder)/store").blob(digest)))
             try await registry.stop()
         }
     }
@@ -60,7 +53,7 @@ import Testing
             let range = "Range: bytes=\(part.lowerBound)-\(part.upperBound - 1)\r\n"
             try connection.send(Self.request(digest) + Self.request(digest, range) + Self.request(digest))
             var received: [UInt8] = []
-            for expected in [Self.content[...], Self.content[part], Self.content[...]] {
+            for expected in [served.content[...], served.content[part], served.content[...]] {
                 var blank = received.firstRange(of: Array("\r\n\r\n".utf8))
                 while blank == nil {
                     received += try await connection.receive()
@@ -91,7 +84,7 @@ import Testing
                 guard !bytes.isEmpty else { break }
                 count += bytes.count
             }
-            #expect(count < Self.content.count)
+            #expect(count < served.content.count)
             let base = TransferRequest(url: "http://\(served.registry.address)/v2/")
             #expect(try await served.registry.send(base).status == 200)
         }

@@ -19,6 +19,7 @@ struct RegistryFixture: Sendable {
     let storage: FolderStorage
     let root: String
     let collector: Collector
+    /// As of a server whose connections take files, which those of the client do not.
     let api: RegistryAPI
 
     static func run(
@@ -37,9 +38,11 @@ struct RegistryFixture: Sendable {
             let application = Application(
                 responder: RegistryResponder(api, HealthRoutes(checks: [])), logger: logger)
             let collector = Collector(storage: storage, rules: rules, budget: budget, logger: logger)
-            try await application.test(.router) { client in
+            var direct = api
+            direct.sendsFiles = true
+            try await application.test(.router) { [direct] client in
                 try await body(
-                    RegistryFixture(client: client, storage: storage, root: root, collector: collector, api: api))
+                    RegistryFixture(client: client, storage: storage, root: root, collector: collector, api: direct))
             }
         }
     }

@@ -44,6 +44,9 @@ package final class RawConnection: Sendable {
         }
     }
 
+    /// Tells the peer that no more is sent.
+    package func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
     /// What comes next; empty when the peer has closed the connection.
     package func receive() async throws -> [UInt8] {
         try await Self.readers.run { [self] in

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+import ServiceHTTP
 
 /// Sends parts of files as the body of an answer on a plain connection, from the page cache.
 ///
@@ -8,7 +9,7 @@ import NIOHTTP1
 /// cache when the client takes them, where sendfile lets it fetch page after page from main memory.
 struct FileSender: Sendable {
     /// Up to here the kernel sends to clients on this machine too: that is faster for what they find in the cache.
-    private static let smallSize = 1 << 20
+    static let kernelSize = 1 << 20
 
     private let channel: any Channel
 
@@ -17,26 +18,15 @@ struct FileSender: Sendable {
 
     /// Sends a part of a file behind what was written before, and returns once the kernel has all of it.
     func send(_ content: OpenBlob, _ range: Range<Int>) async throws {
-        if range.count > Self.smallSize, isOnThisMachine {
+        if range.count > Self.kernelSize, isOnThisMachine {
             try await finish {
                 let copies = FileCopies(content, range, $0)
                 copies.write()
                 return copies.done
             }
         } else {
-            let handle = NIOFileHandle(_deprecatedTakingOwnershipOfDescriptor: try content.descriptor(for: range))
-            let region = FileRegion(fileHandle: handle, readerIndex: range.lowerBound, endIndex: range.upperBound)
-            do {
-                try await finish { encoder in
-                    let promise = encoder.eventLoop.makePromise(of: Void.self)
-                    encoder.writeAndFlush(NIOAny(IOData.fileRegion(region)), promise: promise)
-                    return promise.futureResult
-                }
-            } catch {
-                try handle.close()
-                throw error
-            }
-            try handle.close()
+            let file = try content.file(range)
+            try await finish(file.send)
         }
     }
 

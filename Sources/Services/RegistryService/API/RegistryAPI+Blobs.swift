@@ -27,17 +27,25 @@ extension RegistryAPI {
         }
     }
 
-    /// Answers a GET for a small blob when the path, the caller's rights and the blob are known and in memory.
+    /// Answers a GET for a blob when the path, the caller's rights and the blob are known, and the blob is small and in
+    /// memory, or of medium size and in the page cache.
     ///
     /// Everything else, failures too, is nil and goes to ``answer(_:to:_:)``, which gives the same answers.
     func answerAtOnce(_ request: HTTPRequest) -> ImmediateAnswer? {
         let start = ContinuousClock.now
         guard let path = request.path, let known = knownAnswer(at: path),
             let grant = authenticator.recall(request.headerFields[.authorization]),
-            known.access.allSatisfy(grant.covers)
+            known.access.allSatisfy(grant.covers),
+            // Whoever asks the usual way is told what is wrong.
+            let answer = try? whole(known)
         else { return nil }
         metrics.countRemembered(known.size, duration: ContinuousClock.now - start)
-        return known.answer
+        return answer
+    }
+
+    private func whole(_ known: KnownAnswer) throws -> ImmediateAnswer? {
+        guard let digest = known.file else { return known.answer }
+        return try storage.loadedFile(digest, size: known.size).map(known.answer.with)
     }
 
     /// The answer to everybody who may have what a path names: the one of a moment ago, or a new one.
@@ -46,7 +54,7 @@ extension RegistryAPI {
         if let known, storage.isUnchanged(since: known.look) { return known }
         guard let resource = resources.recall(path), case .blob(let name, let digest) = resource,
             // Whoever asks the usual way is told what is wrong.
-            let blob = try? storage.recallBlob(digest, in: name)
+            let blob = try? storage.recallBlob(digest, in: name), blob.bytes != nil || sendsFiles
         else { return nil }
         // A digest never names other bytes.
         if var known, known.answer.isDatedNow {
@@ -56,8 +64,10 @@ extension RegistryAPI {
         }
         var fields = Self.fields(ofContent: digest)
         fields[.dockerAPIVersion] = Self.version
+        let answer =
+            blob.bytes.map { ImmediateAnswer(fields, body: $0) } ?? ImmediateAnswer(fields, length: blob.size)
         let new = KnownAnswer(
-            answer: ImmediateAnswer(fields, body: blob.bytes), access: resource.access(.get), size: blob.bytes.count,
+            answer: answer, file: blob.bytes == nil ? digest : nil, size: blob.size, access: resource.access(.get),
             look: blob.look)
         answers[path] = new
         return new

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import NIOCore
 import OCIRegistry
+import ServiceHTTP
 
 /// Content open for reading.
 protocol BlobContent: Sendable {
@@ -18,9 +19,12 @@ protocol BlobContent: Sendable {
     func write(_ range: Range<Int>, to sink: inout BodySink) async throws
 }
 
-/// A blob that was in memory.
+/// A blob that was known.
 struct RecalledBlob: Sendable {
-    let bytes: [UInt8]
+    /// The length in bytes.
+    let size: Int
+    /// The content when it was in memory; otherwise ``BlobStore/loadedFile(_:size:)`` may have it.
+    let bytes: [UInt8]?
     /// When it was seen to be what the storage holds.
     let look: FolderLook
 }
@@ -30,8 +34,12 @@ protocol BlobStore: Sendable {
     /// Opens a blob that is visible in a repository.
     func openBlob(_ digest: ImageDigest, in name: RepositoryName, for use: BlobUse) async throws -> BlobLookup
 
-    /// What ``openBlob(_:in:for:)`` would find for reading, if that is known and in memory; otherwise nil.
+    /// What ``openBlob(_:in:for:)`` would find for reading, if that is known and may be answered at once; else nil.
     func recallBlob(_ digest: ImageDigest, in name: RepositoryName) throws -> RecalledBlob?
+
+    /// The whole of a blob if it is in the page cache, in a file that was verified and has not changed; otherwise nil.
+    /// Does not block.
+    func loadedFile(_ digest: ImageDigest, size: Int) throws -> SentFile?
 
     /// Whether what was recalled a moment ago would be recalled again.
     func isUnchanged(since look: FolderLook) -> Bool

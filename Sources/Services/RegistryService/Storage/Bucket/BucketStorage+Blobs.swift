@@ -3,6 +3,7 @@ import Hummingbird
 import NIOCore
 import OCIRegistry
 import ObjectStorage
+import ServiceHTTP
 import Synchronization
 
 extension BucketStorage {
@@ -24,6 +25,7 @@ extension BucketStorage {
 
     /// Nothing: the service is asked each time.
     func recallBlob(_ digest: ImageDigest, in name: RepositoryName) -> RecalledBlob? { nil }
+    func loadedFile(_ digest: ImageDigest, size: Int) -> SentFile? { nil }
     func isUnchanged(since look: FolderLook) -> Bool { false }
 
     /// The entry of a blob this replica saw last, if it is still there and may be used without a look at its mark.

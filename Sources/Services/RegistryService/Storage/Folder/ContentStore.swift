@@ -2,6 +2,7 @@ import Glibc
 import NIOCore
 import OCIRegistry
 import ObjectStorage
+import ServiceHTTP
 
 /// The content of all repositories, each digest once. Blocking.
 struct ContentStore: Sendable {
@@ -140,9 +141,9 @@ final class OpenBlob: Sendable {
     /// Brings a part into the page cache.
     func load(_ range: Range<Int>) { file.load(range) }
 
-    /// A descriptor to send a part from, which the caller closes; throws when the file has become shorter.
-    func descriptor(for range: Range<Int>) throws -> CInt {
+    /// A part to be sent; throws when the file has become shorter.
+    func file(_ range: Range<Int>) throws -> SentFile {
         guard try file.status().size >= range.upperBound else { throw DamagedContent() }
-        return try file.duplicateDescriptor()
+        return SentFile(descriptor: try file.duplicateDescriptor(), range)
     }
 }

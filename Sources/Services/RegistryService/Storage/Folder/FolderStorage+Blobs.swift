@@ -2,6 +2,7 @@ import ConcurrencyPrimitives
 import NIOCore
 import OCIRegistry
 import ObjectStorage
+import ServiceHTTP
 
 extension FolderStorage {
     func openBlob(_ digest: ImageDigest, in name: RepositoryName, for use: BlobUse) async throws -> BlobLookup {
@@ -24,10 +25,20 @@ extension FolderStorage {
     }
 
     func recallBlob(_ digest: ImageDigest, in name: RepositoryName) throws -> RecalledBlob? {
-        guard let link = try metadata.linkSighting(digest, in: name),
-            let seen = try content.sighting(of: digest, size: link.value.size)
+        guard let link = try metadata.linkSighting(digest, in: name) else { return nil }
+        let size = link.value.size
+        if size > VisibleBlob.smallSize, size <= FileSender.kernelSize {
+            return RecalledBlob(size: size, bytes: nil, look: link.look)
+        }
+        guard let seen = try content.sighting(of: digest, size: size) else { return nil }
+        return RecalledBlob(size: size, bytes: seen.value, look: .earlier(link.look, seen.look))
+    }
+
+    func loadedFile(_ digest: ImageDigest, size: Int) throws -> SentFile? {
+        guard let known = verified[digest], let blob = try content.open(digest, size: size), blob.status == known,
+            blob.isLoaded(0..<size)
         else { return nil }
-        return RecalledBlob(bytes: seen.value, look: .earlier(link.look, seen.look))
+        return try blob.file(0..<size)
     }
 
     func isUnchanged(since look: FolderLook) -> Bool { look.covers(FolderLook(files)) }
