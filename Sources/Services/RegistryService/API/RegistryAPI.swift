@@ -36,7 +36,7 @@ struct RegistryAPI: Sendable {
     static let version = "registry/2.0"
 
     let resources = KnownResources()
-    /// The answers given lately to pulls of small blobs, by path: 16 MiB at most.
+    /// The answers given lately to pulls of small blobs, of medium ones their heads, by path: 16 MiB at most.
     let answers = BoundedCache<String, KnownAnswer>(limit: 16384, budget: 16 << 20) { $0.weight }
 
     /// - Throws: ``RegistryError``, which renders itself.

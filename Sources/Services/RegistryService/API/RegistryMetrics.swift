@@ -42,7 +42,7 @@ final class RegistryMetrics: Sendable {
     func countDamaged() { damaged.increment() }
     func countCommit() { commits.increment() }
 
-    /// Counts and times the pull of a blob of so many bytes that was in memory.
+    /// Counts and times the pull of a blob of so many bytes that was answered at once.
     func countRemembered(_ bytes: Int, duration: Duration) {
         remembered.increment()
         countSent(bytes)
